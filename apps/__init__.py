@@ -1,0 +1,1 @@
+"""The Streamlit apps, one script a domain: `streamlit run apps/molecules.py`."""

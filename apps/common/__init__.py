@@ -1,0 +1,1 @@
+"""Parts that every app shares; nothing here knows what an item is."""

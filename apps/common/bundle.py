@@ -1,0 +1,108 @@
+"""The bundle an app works on: found, loaded once for all sessions, or explained when missing.
+
+The folder is, in this order, what the user typed under "Bundle", the environment variable
+`TVAE_BUNDLE`, and the bundle that ships with the domain.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+import torch
+
+from tvae_core.checkpoint import BundleError
+from tvae_core.domain import Domain
+from tvae_core.space import LatentSpace
+
+ENVIRONMENT = "TVAE_BUNDLE"
+FOLDER_KEY = "bundle_folder"
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A loaded latent space, shared by all sessions.
+
+    `lock` is held for each small batch, so that sessions take turns instead of fighting for cores.
+    """
+
+    space: LatentSpace
+    lock: threading.Lock
+    folder: Path
+
+    @property
+    def hash(self) -> str:
+        """Short sha256 of the weights."""
+        return self.space.bundle.hash
+
+
+def bundle_folder(shipped: Path) -> Path:
+    """The folder this session asks for."""
+    typed = str(st.session_state.get(FOLDER_KEY) or "").strip()
+    return Path(typed or os.environ.get(ENVIRONMENT, "").strip() or shipped).expanduser()
+
+
+def stamp_of(folder: Path) -> tuple[int, ...]:
+    """Changes when a bundle is replaced; empty if there is none."""
+    try:
+        files = [(folder / name).stat() for name in ("manifest.json", "model.safetensors")]
+    except OSError:
+        return ()
+    return tuple(number for file in files for number in (file.st_mtime_ns, file.st_size))
+
+
+def open_workbench(folder: Path, domain: Domain) -> Workbench:
+    """Loads a bundle, once for all sessions and again when its files change.
+
+    Raises:
+        BundleError: the folder is missing, incomplete, damaged or of another domain.
+    """
+    if not folder.is_dir():
+        raise BundleError(f"there is no bundle folder {folder}")
+    return _load(str(folder.resolve()), stamp_of(folder), domain.name, domain)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _load(folder: str, stamp: tuple[int, ...], name: str, _domain: Domain) -> Workbench:
+    del stamp, name
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, min(4, (os.cpu_count() or 2) // 2)))
+    return Workbench(LatentSpace.load(folder, _domain), threading.Lock(), Path(folder))
+
+
+def bundle_field(shipped: Path) -> None:
+    """A field for the folder of another bundle."""
+    st.text_input(
+        "Bundle folder",
+        key=FOLDER_KEY,
+        placeholder=os.environ.get(ENVIRONMENT) or str(shipped),
+        help=f"A trained bundle. Empty: the one of {ENVIRONMENT}, or the one that ships.",
+        persist_state="session",
+    )
+
+
+def bundle_panel(bench: Workbench, shipped: Path) -> None:
+    """A small panel that says which bundle this is, with a field for another one."""
+    config, manifest = bench.space.model.config, bench.space.bundle.manifest
+    with st.popover(f"Bundle {bench.hash[:6]}", type="tertiary", key="bundle_panel"):
+        source = manifest.get("data", {}).get("source", "unknown data")
+        st.caption(
+            f"`{bench.hash}` trained on {source}; code of {config.n_latent} × "
+            f"{config.latent_size}; noise {config.sigma_min:g} to {config.sigma_max:g}"
+        )
+        bundle_field(shipped)
+
+
+def explain_missing(error: BundleError, module: str) -> None:
+    """Says in one line what is wrong with the bundle, and how to get one."""
+    st.error(f"No usable bundle: {error}", icon=":material/folder_off:")
+    st.markdown(
+        "**How to get one**\n"
+        f"- The trained bundle ships in the repository: `git checkout -- {module}/bundle`\n"
+        f"- Train your own: `python -m data_prep.{module.split('/')[-1]}`, then "
+        f"`python -m {module.replace('/', '.')}.train`\n"
+        f"- Have one elsewhere: set `{ENVIRONMENT}=/path/to/bundle`, or type its folder here."
+    )

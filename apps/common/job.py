@@ -1,0 +1,141 @@
+"""Decoding in small batches, resumable at every rerun of a page, with progress and a stop button.
+
+A page keeps a `Job` in its session state, draws what there is, and ends with `work`, which decodes
+one more batch and reruns the page. So no run of the script lasts longer than a batch, every widget
+answers in between, and a stopped job keeps what it has.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from apps.common.bundle import Workbench
+from tvae_core.space import LatentSpace
+
+FIRST_BATCH, LARGEST_BATCH = 16, 128
+WANTED_SECONDS = 0.7
+"""How long a batch should take; the size of the next follows from how long the last took."""
+
+Draw = Callable[[LatentSpace, int, int], Tensor]
+"""`draw(space, start, count)` gives codes `start..start + count`, `(count, n_latent, size)`."""
+
+
+@dataclass
+class Job:
+    """Codes to decode, and what has come of them so far.
+
+    Attributes:
+        n: how many in all.
+        draw: gives the codes.
+        fidelity: setting of the dial, one for all or `(n,)`.
+        temperature: of the decoding; 0 is greedy.
+        seed: of the decoding.
+        settings: what was asked for, in words and numbers, for downloads and captions.
+    """
+
+    n: int
+    draw: Draw
+    fidelity: float | Tensor
+    temperature: float = 0.0
+    seed: int = 0
+    settings: dict[str, object] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+    codes: list[Tensor] = field(default_factory=list)
+    stopped: bool = False
+    batch: int = FIRST_BATCH
+
+    @property
+    def running(self) -> bool:
+        """Whether there is more to decode."""
+        return not self.stopped and len(self.texts) < self.n
+
+    @property
+    def latents(self) -> Tensor:
+        """The codes so far, `(len(texts), n_latent, latent_size)`."""
+        return torch.cat(self.codes) if self.codes else torch.zeros(0)
+
+    def stop(self) -> None:
+        """Decodes no more."""
+        self.stopped = True
+
+    def step(self, bench: Workbench) -> None:
+        """Decodes one more batch, in turn with the other sessions."""
+        start = len(self.texts)
+        count = min(self.batch, self.n - start)
+        if count < 1:
+            return
+        setting = self.fidelity
+        if isinstance(setting, Tensor):
+            setting = setting[start : start + count]
+        with bench.lock, torch.inference_mode():
+            began = time.monotonic()
+            codes = self.draw(bench.space, start, count)
+            texts = bench.space.decode(
+                codes,
+                setting,
+                self.temperature,
+                seed=self.seed,
+                first_row=start,
+                batch_size=count,
+            )
+            seconds = time.monotonic() - began
+        self.codes.append(codes)
+        self.texts += texts
+        if count == self.batch:
+            self.batch = next_batch(count, seconds)
+
+
+def next_batch(count: int, seconds: float) -> int:
+    """The next batch's size: twice or half the last one, towards `WANTED_SECONDS`."""
+    if seconds < WANTED_SECONDS / 2:
+        return min(2 * count, LARGEST_BATCH)
+    if seconds > 2 * WANTED_SECONDS:
+        return max(count // 2, FIRST_BATCH)
+    return count
+
+
+def sampling(
+    n: int, seed: int, prior: str, fidelity: float, temperature: float, **settings: object
+) -> Job:
+    """A job of random samples: the texts of `LatentSpace.sample` at the same settings."""
+
+    def draw(space: LatentSpace, start: int, count: int) -> Tensor:
+        return space.sample_latents(count, seed, prior, fidelity, start)
+
+    asked = {"n": n, "seed": seed, "prior": prior, "fidelity": fidelity, "temperature": temperature}
+    return Job(n, draw, fidelity, temperature, seed, asked | settings)
+
+
+def of_codes(
+    codes: Tensor, fidelity: float | Tensor, settings: Mapping[str, object] | None = None
+) -> Job:
+    """A job that decodes given codes, greedily."""
+    return Job(
+        len(codes),
+        lambda _, start, count: codes[start : start + count],
+        fidelity,
+        settings=dict(settings or {}),
+    )
+
+
+def progress_row(job: Job, key: str, what: str = "decoded") -> None:
+    """A progress bar with a stop button while a job runs; nothing otherwise."""
+    if not job.running:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_row"):
+        done = len(job.texts)
+        st.progress(done / job.n, text=f"{done:,} of {job.n:,} {what}", width="stretch")
+        st.button("Stop", key=f"{key}_stop", on_click=job.stop, icon=":material/stop_circle:")
+
+
+def work(job: Job, bench: Workbench) -> None:
+    """Ends a page: decodes a batch and reruns the page, until the job is done."""
+    if job.running:
+        job.step(bench)
+        st.rerun()

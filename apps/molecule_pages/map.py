@@ -1,0 +1,202 @@
+"""Map: sampled molecules on the two main axes of the latent space, and what lies between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from torch import Tensor
+
+from apps.common.bundle import Workbench
+from apps.common.cards import draw_cards
+from apps.common.dial import fidelity_dial
+from apps.common.downloads import download_bar
+from apps.common.job import Job, progress_row, sampling, work
+from apps.common.page import remember, shown_errors
+from apps.common.pager import page_of
+from apps.molecule_parts.facts import Facts, facts_of, novelty, prepare
+from apps.molecule_parts.landscape import Landscape, map_figure
+from apps.molecule_parts.view import ALL_SCORES, LABELS, follow, molecule_card
+from apps.molecule_parts.workplace import (
+    decode,
+    encode,
+    frame,
+    known_set,
+    provenance,
+    row_of,
+    write,
+)
+
+SHOWN = 12
+
+
+def controls(bench: Workbench) -> tuple[Job, str]:
+    """Settings of the map; gives its job and the score that colours it."""
+    defaults = bench.space.defaults
+    with st.sidebar:
+        st.subheader("Map", anchor=False)
+        left, right = st.columns(2)
+        n = left.number_input("Molecules", 16, 2000, 256, 16, key="map_n", persist_state="session")
+        seed = right.number_input("Seed", 0, 2**31 - 1, 1, key="map_seed", persist_state="session")
+        fidelity = fidelity_dial(
+            bench.space.model.config, "map_fidelity", round(defaults["sample_fidelity"] * 20) / 20
+        )
+        score = st.selectbox(
+            "Colour",
+            ALL_SCORES,
+            format_func=lambda name: LABELS[name][0],
+            key="map_score",
+            persist_state="session",
+        )
+        heat = float(defaults["sample_temperature"])
+        job = remember(
+            "map_job",
+            (bench.hash, n, seed, fidelity),
+            lambda: sampling(n, seed, "flow", fidelity, heat, bundle=bench.hash),
+        )
+    return job, score
+
+
+def landscape(bench: Workbench, job: Job) -> Landscape:
+    """The map of a job's distinct valid molecules."""
+    limit = bench.space.model.config.max_length
+    distinct: dict[str, Facts] = {}
+    for text in job.texts:
+        item = facts_of(text)
+        if item.ok and len(bench.space.tokenizer.tokenize(item.smiles)) <= limit:
+            distinct.setdefault(item.inchikey, item)
+    facts = list(distinct.values())
+    if len(facts) < 3:
+        raise ValueError("a map needs at least three molecules: sample more, or lower the fidelity")
+    return Landscape.of(facts, encode(bench, [item.smiles for item in facts]))
+
+
+def marks(bench: Workbench) -> dict[str, Tensor]:
+    """Codes of the Molecule page's molecule and of the last walk, if there are any."""
+    found: dict[str, Tensor] = {}
+    code = st.session_state.get("_molecule_code")
+    if code is not None and code[0][0] == bench.hash:
+        found["my molecule"] = code[1][None]
+    walk = st.session_state.get("_walk")
+    if walk is not None and walk[0][0] == bench.hash:
+        found["my walk"] = bench.space.encode([]) if not walk[1] else _stacked(walk[1])
+    return found
+
+
+def _stacked(points: list[Any]) -> Tensor:
+    import torch
+
+    return torch.stack([point.latent for point in points])
+
+
+def chosen_points(event: Any, land: Landscape) -> tuple[list[int], list[int]]:
+    """Molecules and empty places that are selected, by number."""
+    molecules: list[int] = []
+    places: list[int] = []
+    for point in event.selection.points if event is not None else []:
+        kind, number = point.get("customdata") or (None, None)
+        if kind == "molecule" and number < len(land.facts):
+            molecules.append(int(number))
+        elif kind == "place":
+            places.append(int(number))
+    return molecules, places
+
+
+def draw_place(bench: Workbench, land: Landscape, place: tuple[float, float]) -> None:
+    """What an empty place decodes to, at the most faithful setting that gives a molecule."""
+    text = remember(
+        "map_place",
+        (bench.hash, id(land), place),
+        lambda: decode(bench, land.code_at(place), "auto")[0],
+    )
+    facts = facts_of(text)
+    card = molecule_card(
+        facts,
+        "place",
+        novel=novelty([facts], known_set(bench))[0],
+        heading=f"Decoded at ({place[0]:.1f}, {place[1]:.1f})",
+        names=ALL_SCORES,
+        size=(420, 240),
+    )
+    smiles = {"place": facts.smiles} if facts.ok else {}
+    follow(draw_cards([card], key="map_place_card", layout="large"), smiles)
+
+
+def draw_selection(bench: Workbench, land: Landscape, job: Job, event: Any) -> None:
+    """Cards of what is selected, an empty place's decoding, or how to select."""
+    molecules, places = chosen_points(event, land)
+    with st.expander("Go to a place", icon=":material/my_location:"):
+        one, two, three = st.columns([3, 3, 2], vertical_alignment="bottom")
+        x = one.number_input("Component 1", value=0.0, step=0.5, format="%.1f", key="map_x")
+        y = two.number_input("Component 2", value=0.0, step=0.5, format="%.1f", key="map_y")
+        if three.button("Decode", key="map_go", width="stretch"):
+            st.session_state["_map_typed"] = (id(land), (float(x), float(y)))
+    typed = st.session_state.get("_map_typed")
+    if molecules:
+        shown = [land.facts[i] for i in molecules]
+        download_bar(
+            "selected",
+            lambda: [row_of(item) for item in shown],
+            provenance(bench, "Map", job.settings),
+            write,
+            key="map",
+        )
+        part = page_of(shown, SHOWN, "map_page")
+        cards = [
+            molecule_card(item, item.inchikey, novel=novel)
+            for item, novel in zip(part, novelty(part, known_set(bench)), strict=True)
+        ]
+        follow(
+            draw_cards(cards, key="map_cards", width=190),
+            {item.inchikey: item.smiles for item in part},
+        )
+    elif places:
+        x, y = land.background()[places[0]].tolist()
+        draw_place(bench, land, (x, y))
+    elif typed is not None and typed[0] == id(land):
+        draw_place(bench, land, typed[1])
+    else:
+        st.info(
+            "Click a point to see its molecule, or drag a box around several. Click one of the "
+            "faint dots to decode the place between them.",
+            icon=":material/touch_app:",
+        )
+
+
+def main() -> None:
+    """Draws the page and decodes a batch."""
+    bench = frame(
+        "Map of the latent space",
+        "Sampled molecules on the two axes along which their codes vary most.",
+    )
+    job, score = controls(bench)
+    progress_row(job, "map", "molecules decoded")
+    if job.running:
+        work(job, bench)
+    with shown_errors():
+        if prepare(job.texts, ()) < len(job.texts):
+            st.rerun()
+        land = remember(
+            "landscape",
+            (bench.hash, len(job.texts), *job.settings.values()),
+            lambda: landscape(bench, job),
+        )
+        left, right = st.columns([7, 5], gap="medium")
+        with left:
+            event = st.plotly_chart(
+                map_figure(land, score, marks(bench)),
+                key=f"map_chart_{len(land.facts)}_{job.seed}",
+                on_select="rerun",
+                selection_mode=("points", "box", "lasso"),
+                config={"displaylogo": False},
+                alt="molecules on a map of the latent space",
+            )
+            st.caption(
+                f"{len(land.facts):,} distinct molecules of {len(job.texts):,} decoded. The map is "
+                "a shadow: places that look close may be far apart in the other directions."
+            )
+        with right:
+            draw_selection(bench, land, job, event)
+
+
+main()

@@ -1,0 +1,227 @@
+"""Sample: random molecules from the prior, filtered as you look, every loss counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from apps.common.bars import Bar, draw_bars, figures_html
+from apps.common.bundle import Workbench
+from apps.common.cards import Card, draw_cards
+from apps.common.dial import fidelity_dial
+from apps.common.downloads import download_bar
+from apps.common.job import Job, progress_row, sampling, work
+from apps.common.page import shown_errors
+from apps.common.pager import page_of
+from apps.molecule_parts.facts import facts_of, novelty, prepare
+from apps.molecule_parts.filters import filter_controls
+from apps.molecule_parts.sieve import STAGE_NAMES, Wanted, sieve
+from apps.molecule_parts.view import follow, molecule_card
+from apps.molecule_parts.workplace import frame, known_set, provenance, write
+from domains.smiles.funnel_types import STAGES, FunnelResult, Rejected, Survivor
+from domains.smiles.novelty import KnownSet
+from tvae_core.prior import PRIORS
+
+FIRST_N, MOST = 48, 5000
+PER_PAGE = 24
+LOST_AS = {
+    "parsed": "invalid",
+    "unique": "repeated",
+    "alerts": "alerts",
+    "window": "outside the window",
+    "novel": "known",
+}
+"""How a card calls what stopped its molecule."""
+
+PRIOR_HELP = (
+    "Where codes come from. flow: a network fitted to the codes of the training set. gaussian: "
+    "their mean and covariance. normal: N(0, I)."
+)
+
+
+def generate_controls(bench: Workbench) -> None:
+    """Settings of the sampling; the button starts a job."""
+    defaults = bench.space.defaults
+    st.subheader("Generate", anchor=False)
+    left, right = st.columns(2)
+    n = left.number_input(
+        "Molecules", 1, MOST, FIRST_N, 16, key="sample_n", persist_state="session"
+    )
+    seed = right.number_input(
+        "Seed",
+        0,
+        2**31 - 1,
+        0,
+        key="sample_seed",
+        help="The same seed and settings give the same molecules.",
+        persist_state="session",
+    )
+    fidelity = fidelity_dial(
+        bench.space.model.config, "sample_fidelity", round(defaults["sample_fidelity"] * 20) / 20
+    )
+    with st.expander("More"):
+        prior = st.selectbox(
+            "Prior", PRIORS, key="sample_prior", help=PRIOR_HELP, persist_state="session"
+        )
+        temperature = st.slider(
+            "Temperature",
+            0.0,
+            2.0,
+            float(defaults["sample_temperature"]),
+            0.05,
+            key="sample_temperature",
+            help="0 takes the likeliest token at every step; higher adds chance to the decoding.",
+            persist_state="session",
+        )
+    asked = {"n": n, "seed": seed, "prior": prior, "fidelity": fidelity, "temperature": temperature}
+    pressed = st.button(
+        "Generate", type="primary", width="stretch", icon=":material/casino:", key="sample_go"
+    )
+    job = st.session_state.get("sample_job")
+    if pressed or job is None or job.settings["bundle"] != bench.hash:
+        job = sampling(n, seed, prior, fidelity, temperature, bundle=bench.hash)
+        st.session_state.update(sample_job=job, sample_page=0)
+    elif any(job.settings[name] != value for name, value in asked.items()):
+        st.caption("Settings have changed: press Generate to use them.")
+
+
+def draw_summary(result: FunnelResult, job: Job) -> None:
+    """Key figures, and the funnel's counts as bars."""
+
+    def percent(value: float) -> str:
+        return "–" if value != value else f"{100 * value:.1f} %"
+
+    figures = [
+        ("raw validity", percent(result.validity), "decoded texts that are molecules, unfiltered"),
+        ("unique", percent(result.uniqueness), "distinct among the valid, by InChIKey"),
+        ("novel", percent(result.novelty), "not in the training set, of those in the window"),
+        ("kept", f"{result.counts['ranked']:,}", "came through every filter"),
+    ]
+    st.html(figures_html(figures))
+    most = max(result.counts["raw"], 1)
+    draw_bars(
+        [
+            Bar(
+                STAGE_NAMES[stage],
+                f"{result.counts[stage]:,}",
+                result.counts[stage] / most,
+                result.labels.get(stage, "at fidelity " + format(job.settings["fidelity"], "g"))
+                if stage not in ("parsed", "ranked")
+                else "",
+                "plain" if stage == "raw" else "main",
+            )
+            for stage in STAGES
+        ]
+    )
+
+
+def survivor_cards(kept: Sequence[Survivor], reference: bool) -> list[Card]:
+    """Cards of molecules that came through."""
+    cards = []
+    for item in kept:
+        extra = {"similarity": item.scores["similarity"]} if reference else {}
+        cards.append(
+            molecule_card(
+                facts_of(item.text),
+                str(item.index),
+                novel=item.novel,
+                extra=extra,
+                heading=f"#{item.index + 1}",
+            )
+        )
+    return cards
+
+
+def rejected_cards(lost: Sequence[Rejected], known: KnownSet | None) -> list[Card]:
+    """Cards of texts that did not come through, with the reason."""
+    facts = [facts_of(item.text) for item in lost]
+    return [
+        molecule_card(
+            fact,
+            str(item.index),
+            novel=novel,
+            heading=f"#{item.index + 1} · {LOST_AS[item.stage]}",
+            reason="" if item.stage == "parsed" else item.reason,
+        )
+        for item, fact, novel in zip(lost, facts, novelty(facts, known), strict=True)
+    ]
+
+
+def draw_results(bench: Workbench, result: FunnelResult, wanted: Wanted, job: Job) -> None:
+    """The kept or the rejected as cards, a page at a time, and downloads of them."""
+    kept, lost = result.survivors, result.rejected
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        side = st.segmented_control(
+            "Show",
+            ["kept", "rejected"],
+            default="kept",
+            required=True,
+            format_func=lambda s: f"{s.title()} · {len(kept if s == 'kept' else lost):,}",
+            key="sample_side",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        settings = {
+            **job.settings,
+            "decoded": len(job.texts),
+            "alerts": result.labels["alerts"],
+            "window": result.labels["window"],
+            "unique": wanted.unique,
+            "novel_only": wanted.options.novel_only,
+            "sort": wanted.options.sort,
+            "reference": wanted.reference,
+        }
+        shown = kept if side == "kept" else lost
+        download_bar(
+            f"{'molecules' if side == 'kept' else 'rejected'}-seed{job.settings['seed']}",
+            lambda: [item.to_dict() for item in shown],
+            provenance(bench, "Sample", settings),
+            write,
+            key=f"sample_{side}",
+            disabled=not shown,
+        )
+    if not shown:
+        if job.texts and not job.running:
+            st.info(
+                "Nothing came through these filters: widen a window, or look at the rejected."
+                if side == "kept"
+                else "Nothing was rejected."
+            )
+        return
+    part = page_of(shown, PER_PAGE, "sample_page")
+    if side == "kept":
+        cards = survivor_cards(part, bool(wanted.reference))
+    else:
+        cards = rejected_cards(part, known_set(bench))
+    smiles = {str(item.index): facts_of(item.text).smiles for item in part}
+    follow(draw_cards(cards, key="sample_cards"), smiles)
+
+
+def main() -> None:
+    """Draws the page and decodes a batch."""
+    bench = frame(
+        "Sample molecules",
+        "Random codes from the prior, decoded to molecules. Filters act on what is already there.",
+    )
+    known = known_set(bench)
+    with st.sidebar, shown_errors():
+        generate_controls(bench)
+        wanted = filter_controls()
+    if wanted is None:
+        st.stop()
+    job: Job = st.session_state["sample_job"]
+    progress_row(job, "sample", "molecules decoded")
+    ready = prepare(job.texts, wanted.catalogs)
+    with shown_errors():
+        result = sieve(job.texts[:ready], wanted, known)
+        draw_summary(result, job)
+        draw_results(bench, result, wanted, job)
+    if ready < len(job.texts):
+        st.rerun()
+    work(job, bench)
+
+
+main()

@@ -1,0 +1,106 @@
+"""What every page of the molecules app needs: the bundle, the known set, files with provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from apps.common.bundle import (
+    Workbench,
+    bundle_folder,
+    bundle_panel,
+    open_workbench,
+    stamp_of,
+)
+from apps.common.page import heading, shown_errors
+from apps.molecule_parts.facts import Facts, alerts_of
+from domains.smiles import SmilesDomain
+from domains.smiles.domain import BUNDLE
+from domains.smiles.files import write_molecules
+from domains.smiles.novelty import KnownSet
+
+KNOWN_FILE = "known.bin"
+
+
+def workbench() -> Workbench:
+    """The loaded bundle of this session.
+
+    Raises:
+        BundleError: it cannot be used.
+    """
+    return open_workbench(bundle_folder(BUNDLE), SmilesDomain())
+
+
+def frame(title: str, lead: str) -> Workbench:
+    """Draws the head of a page and gives the bundle."""
+    bench = workbench()
+    heading(title, lead, lambda: bundle_panel(bench, BUNDLE))
+    return bench
+
+
+def known_set(bench: Workbench) -> KnownSet | None:
+    """The bundle's set of training molecules; None if it has none, or a damaged one (said so)."""
+    path = bench.folder / KNOWN_FILE
+    if not path.is_file():
+        return None
+    with shown_errors(stop=False):
+        return _known(str(path), stamp_of(bench.folder))
+    return None
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _known(path: str, stamp: tuple[int, ...]) -> KnownSet:
+    del stamp
+    return KnownSet.load(path)
+
+
+def write(
+    path: Path, rows: Sequence[Mapping[str, object]], format: str, metadata: Mapping[str, object]
+) -> None:
+    """Writes molecules to a file, as the commands do."""
+    write_molecules(path, rows, format, metadata)
+
+
+def provenance(bench: Workbench, page: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """What a download says of where it came from."""
+    return {
+        "bundle": bench.hash,
+        "seed": settings.get("seed", 0),
+        "command": f"apps/molecules.py, {page}",
+        "settings": dict(settings),
+    }
+
+
+def row_of(facts: Facts, **more: object) -> dict[str, object]:
+    """A flat row of a file; an invalid text has its reason instead of scores."""
+    if facts.problem is not None:
+        place = None if facts.position is None else facts.position + 1
+        return {"smiles": facts.text, **more, "reason": facts.problem.reason, "character": place}
+    return {
+        "smiles": facts.smiles,
+        **more,
+        "inchikey": facts.inchikey,
+        **facts.scores,
+        "alerts": [alert.name for alert in alerts_of(facts)],
+        "scaffold": facts.scaffold,
+    }
+
+
+def encode(bench: Workbench, smiles: Sequence[str]) -> Tensor:
+    """Codes of molecules, `(n, n_latent, latent_size)`, in turn with the other sessions.
+
+    Raises:
+        DomainError: one is longer than the bundle takes.
+    """
+    with bench.lock:
+        return bench.space.encode(smiles)
+
+
+def decode(bench: Workbench, codes: Tensor, fidelity: float | Tensor | str) -> list[str]:
+    """Texts of a few codes, greedily, in turn with the other sessions."""
+    with bench.lock, torch.inference_mode():
+        return bench.space.decode(codes, fidelity)

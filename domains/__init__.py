@@ -1,0 +1,1 @@
+"""The domains: one folder each, all implementing `tvae_core.domain.Domain`."""

@@ -1,0 +1,22 @@
+"""Molecules as SMILES: the domain, its chemistry, and its commands.
+
+`SmilesDomain` is imported on first use, because it brings in transformers: the chemistry modules
+(`chem`, `scores`, `funnel`, ...) and their worker processes do without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from domains.smiles.domain import SmilesDomain
+
+__all__ = ["SmilesDomain"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SmilesDomain":
+        from domains.smiles.domain import SmilesDomain
+
+        return SmilesDomain
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,190 @@
+"""Molecules in and out of SMILES: parsing with reasons, canonical forms, a quiet RDKit.
+
+Everything else in `domains.smiles` that needs a molecule from a text goes through here. The
+module imports neither torch nor transformers, so worker processes start fast.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rdkit import Chem, rdBase
+
+from domains.smiles.syntax import Problem, Scan, scan
+
+MAX_LENGTH = 2000
+"""Longest SMILES accepted, in characters (the longest of MOSES has 57)."""
+
+_PARSE = Chem.SmilesParserParams()
+_PARSE.allowCXSMILES = False
+_PARSE.parseName = False
+
+_SYNTAX_ONLY = Chem.SmilesParserParams()
+_SYNTAX_ONLY.allowCXSMILES = False
+_SYNTAX_ONLY.parseName = False
+_SYNTAX_ONLY.sanitize = False
+_SYNTAX_ONLY.removeHs = False
+
+_quiet_lock = threading.Lock()
+_quiet_depth = 0
+_quiet_block: Any = None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps RDKit's log off stderr inside the block; nests, and is safe across threads.
+
+    `rdBase.BlockLogs` alone is not: of two overlapping blocks in two threads, the first to end
+    would switch the log on again for the other.
+    """
+    global _quiet_depth, _quiet_block
+    with _quiet_lock:
+        if _quiet_depth == 0:
+            _quiet_block = rdBase.BlockLogs()
+        _quiet_depth += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_depth -= 1
+            if _quiet_depth == 0:
+                _quiet_block = None
+
+
+def parse(text: object) -> Chem.Mol | Problem:
+    """The sanitised molecule of a SMILES, or what is wrong with it; never raises.
+
+    White space around the SMILES is ignored. The empty text, which RDKit reads as a molecule
+    without atoms, is refused. `Problem.position` is -1 where no character can be named.
+    """
+    if not isinstance(text, str):
+        return Problem(f"a SMILES must be text, not {type(text).__name__}", -1)
+    if not text.strip():
+        return Problem("empty SMILES", -1)
+    if len(text) > MAX_LENGTH:
+        return Problem(
+            f"SMILES of {len(text):,} characters, more than the {MAX_LENGTH:,} allowed", MAX_LENGTH
+        )
+    with quiet():
+        try:
+            mol = Chem.MolFromSmiles(text, _PARSE) if _plain(text.strip()) else None
+        except Exception:  # RDKit's C++ invariants surface as RuntimeError, among others
+            mol = None
+        if mol is not None and mol.GetNumAtoms():
+            return mol
+        return _diagnose(text)
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def canonical(mol: Chem.Mol) -> str:
+    """The canonical SMILES of a molecule, with its stereochemistry."""
+    return str(Chem.MolToSmiles(mol))
+
+
+def plain_smiles(mol: Chem.Mol) -> str:
+    """The canonical SMILES without stereochemistry and isotopes, the form novelty is judged on."""
+    return str(Chem.MolToSmiles(mol, isomericSmiles=False))
+
+
+def inchikey(mol: Chem.Mol) -> str:
+    """The standard InChIKey; the canonical SMILES where InChI has none (wildcards, polymers)."""
+    with quiet():
+        try:
+            key = str(Chem.MolToInchiKey(mol))
+        except Exception:  # as in `parse`: whatever InChI trips over, the SMILES identifies it
+            key = ""
+    return key or canonical(mol)
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
+    """The error for a name that is not among `known`, with the nearest ones."""
+    names = list(known)
+    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names)}"
+    return ValueError(f"unknown {kind} {name!r}; {hint}")
+
+
+def _diagnose(text: str) -> Problem:
+    """Why RDKit refused `text`; called with the log already quiet."""
+    start = len(text) - len(text.lstrip())
+    found = scan(text.strip())
+    if not _plain(text.strip()):
+        place = next(i for i, c in enumerate(text.strip()) if not _plain(c))
+        if found.problem is None or place <= found.problem.position:
+            return Problem(_odd_character(text.strip()[place]), start + place)
+    if found.problem is not None:
+        return Problem(found.problem.reason, start + found.problem.position)
+    problem = _chemistry_problem(text.strip(), found)
+    return Problem(problem.reason, problem.position + start if problem.position >= 0 else -1)
+
+
+def _odd_character(character: str) -> str:
+    if character.isspace():
+        return "a SMILES has no white space"
+    return f"character {character!a} does not belong in a SMILES"
+
+
+def _chemistry_problem(text: str, found: Scan) -> Problem:
+    """Why a SMILES without a syntax error is refused nevertheless."""
+    try:
+        mol = Chem.MolFromSmiles(text, _SYNTAX_ONLY)
+        if mol is None:
+            return Problem("RDKit cannot read this as a SMILES", -1)
+        why = refusal(mol)
+    except Exception:  # as in `parse`
+        why = None
+    if why is None:
+        return Problem("RDKit cannot make a molecule of this SMILES", -1)
+    reason, atom = why
+    known = atom is not None and atom < len(found.atoms)
+    return Problem(reason, found.atoms[atom] if known and atom is not None else -1)
+
+
+def refusal(mol: Chem.Mol) -> tuple[str, int | None] | None:
+    """Sanitises `mol` in place: None, or the first thing wrong and the 0-based atom it is about."""
+    try:
+        Chem.SanitizeMol(mol)
+    except Chem.MolSanitizeException as error:
+        return _explain(mol, error.cause)
+    return None
+
+
+def _explain(mol: Chem.Mol, problem: Any) -> tuple[str, int | None]:
+    """A reason in words and the atom it is about; atoms are counted from 1 in the words."""
+    kind = problem.GetType()
+    if kind == "KekulizeException":
+        atoms = list(problem.GetAtomIndices())
+        listed = ", ".join(str(i + 1) for i in atoms[:12]) + (", ..." if len(atoms) > 12 else "")
+        hint = (
+            " (one of its nitrogens may need to be [nH])"
+            if any(mol.GetAtomWithIdx(i).GetSymbol() == "N" for i in atoms)
+            else ""
+        )
+        return (
+            f"the aromatic atoms {listed} cannot be kekulised: no pattern of double bonds "
+            f"fits them{hint}",
+            atoms[0] if atoms else None,
+        )
+    if hasattr(problem, "GetAtomIdx"):
+        index = int(problem.GetAtomIdx())
+        name = f"{_element(mol, index)} atom {index + 1}"
+        if kind == "AtomValenceException":
+            # "Explicit valence for atom # 1 N, 4, is greater than permitted"
+            valence = problem.Message().split(",")[1].strip()
+            return f"{name} has a valence of {valence}, more than allowed", index
+        if kind == "AtomKekulizeException" and "non-ring" in problem.Message():
+            return f"{name} is written as aromatic (lower case) but is in no ring", index
+        return f"{name}: {problem.Message().strip()}", index
+    return str(problem.Message()).strip().splitlines()[0], None
+
+
+def _element(mol: Chem.Mol, index: int) -> str:
+    number = mol.GetAtomWithIdx(index).GetAtomicNum()
+    return str(Chem.GetPeriodicTable().GetElementName(number)).lower() if number else "wildcard"

@@ -1,0 +1,122 @@
+"""The SMILES domain: molecules as text, behind the `Domain` protocol.
+
+`SmilesDomain().check(["OCC", "C1CC"])` finds the first valid, canonically `CCO`, and the second
+not: ring 1, opened at its second character, is never closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from rdkit import Chem
+from transformers import PreTrainedTokenizerFast
+
+from domains.smiles.chem import canonical, parse
+from domains.smiles.render import DEFAULT_SIZE, draw_svg
+from domains.smiles.scores import FloatArray, score_all
+from domains.smiles.syntax import Problem
+from domains.smiles.tokenizer import load_tokenizer
+from tvae_core.domain import DomainError, Rendered, Verdict
+
+BUNDLE = Path(__file__).parent / "bundle"
+"""The trained bundle that ships with the domain."""
+
+EXAMPLES: dict[str, str] = {
+    "aspirin": "CC(=O)Oc1ccccc1C(=O)O",
+    "caffeine": "Cn1c(=O)c2c(ncn2C)n(C)c1=O",
+    "ibuprofen": "CC(C)Cc1ccc(C(C)C(=O)O)cc1",
+    "paracetamol": "CC(=O)Nc1ccc(O)cc1",
+    "lidocaine": "CCN(CC)CC(=O)Nc1c(C)cccc1C",
+    "diazepam": "CN1C(=O)CN=C(c2ccccc2)c2cc(Cl)ccc21",
+    "sildenafil": "CCCc1nn(C)c2c(=O)[nH]c(-c3cc(S(=O)(=O)N4CCN(C)CC4)ccc3OCC)nc12",
+    "imatinib": "Cc1ccc(NC(=O)c2ccc(CN3CCN(C)CC3)cc2)cc1Nc1nccc(-c2cccnc2)n1",
+    "celecoxib": "Cc1ccc(-c2cc(C(F)(F)F)nn2-c2ccc(S(N)(=O)=O)cc2)cc1",
+    "fluconazole": "OC(Cn1cncn1)(Cn1cncn1)c1ccc(F)cc1F",
+    "omeprazole": "COc1ccc2[nH]c(S(=O)Cc3ncc(C)c(OC)c3C)nc2c1",
+    "metoprolol": "COCCc1ccc(OCC(O)CNC(C)C)cc1",
+}
+"""Well-known drugs by name, without stereochemistry, in canonical form."""
+
+
+class SmilesDomain:
+    """Molecules; an item is an `rdkit.Chem.Mol`. Implements `tvae_core.domain.Domain`."""
+
+    name = "smiles"
+
+    def __init__(self, bundle: str | Path | None = None, jobs: int = 1) -> None:
+        """Nothing is read yet.
+
+        Args:
+            bundle: the folder (a bundle or a prepared set) whose `tokenizer.json` is used; the
+                shipped bundle by default.
+            jobs: processes that `score` may use.
+        """
+        self.bundle = BUNDLE if bundle is None else Path(bundle)
+        self.jobs = jobs
+
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The tokenizer of the bundle.
+
+        Raises:
+            DomainError: there is none in the folder, or it cannot be read.
+        """
+        path = self.bundle / "tokenizer.json"
+        if not path.is_file():
+            raise DomainError(f"no tokenizer for molecules: {path} does not exist")
+        try:
+            return load_tokenizer(path)
+        except ValueError as error:
+            raise DomainError(str(error).splitlines()[0]) from None
+
+    def to_text(self, item: Chem.Mol) -> str:
+        """The canonical SMILES of a molecule, with its stereochemistry."""
+        if not isinstance(item, Chem.Mol):
+            raise DomainError(f"a molecule is an rdkit Mol, not {type(item).__name__}")
+        return canonical(item)
+
+    def from_text(self, text: str) -> Chem.Mol:
+        """The molecule of a SMILES, sanitised.
+
+        Raises:
+            DomainError: it does not parse or is chemically impossible; with the reason and, where
+                one character can be blamed, its position.
+        """
+        mol = parse(text)
+        if isinstance(mol, Problem):
+            raise DomainError(mol.reason, mol.position if mol.position >= 0 else None)
+        return mol
+
+    def check(self, texts: Sequence[str]) -> list[Verdict]:
+        """One verdict a text, the canonical SMILES or the reason and position; never raises."""
+        return [_verdict(text) for text in texts]
+
+    def score(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+        """All scores that need no reference, each `(len(texts),)`; see `scores.SCORES`."""
+        return score_all(texts, jobs=self.jobs)
+
+    def render(
+        self,
+        text: str,
+        *,
+        size: tuple[int, int] = DEFAULT_SIZE,
+        highlight: Collection[int] = (),
+    ) -> Rendered:
+        """A drawing as SVG; `highlight` marks atoms, counted from 0 in the order of the text.
+
+        Raises:
+            DomainError: the text is no molecule.
+        """
+        return Rendered("svg", draw_svg(self.from_text(text), size=size, highlight=highlight))
+
+    def examples(self) -> list[str]:
+        """Well-known drugs; `EXAMPLES` has their names."""
+        return list(EXAMPLES.values())
+
+
+def _verdict(text: object) -> Verdict:
+    mol = parse(text)
+    if isinstance(mol, Problem):
+        place = mol.position if mol.position >= 0 else None
+        return Verdict(False, reason=mol.reason, position=place)
+    return Verdict(True, canonical=canonical(mol))

@@ -1,0 +1,167 @@
+"""`python -m domains.smiles.sample [CKPT] -n 1000`: molecules from the prior, through the funnel.
+
+    python -m domains.smiles.sample -n 1000 --min qed=0.6 --max sa=4 --alerts none -o x.sdf
+    python -m domains.smiles.sample -n 30000 --raw -o raw.smi
+
+`--raw` writes every decoded string as it came, one a line. Otherwise the funnel's counts go to
+stdout, the molecules to `-o` (csv, smi, sdf or json) or, without it, the best to stdout.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from domains.smiles.commands import COMMANDS, load_known
+from domains.smiles.files import FORMATS, check_writable, write_molecules
+from domains.smiles.funnel import Funnel, FunnelOptions, FunnelResult
+from domains.smiles.funnel_types import parse_limits
+from domains.smiles.stability import decode_stability
+from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
+from tvae_core.commands import (
+    add_fidelity_argument,
+    add_space_arguments,
+    open_space,
+    parser_for,
+)
+from tvae_core.files import check_parent, whole_file
+from tvae_core.generate import check_sampling
+from tvae_core.prior import PRIORS
+from tvae_core.space import LatentSpace
+
+SHOWN = ("qed", "sa", "logp", "weight")
+
+
+def _parser() -> CommandParser:
+    parser = parser_for(COMMANDS, "sample", __doc__ or "")
+    add_space_arguments(parser, COMMANDS)
+    parser.add_argument("-n", "--n", type=positive_int, default=100, help="samples (default 100)")
+    parser.add_argument("--prior", choices=PRIORS, default="flow")
+    add_fidelity_argument(parser, "the bundle's")
+    parser.add_argument("--temperature", type=float, default=None, help="0 is greedy")
+    parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--batch-size", type=positive_int, default=256)
+    parser.add_argument("--raw", action="store_true", help="no funnel: every string as it came")
+    parser.add_argument("-o", "--output", default=None, metavar="FILE")
+    parser.add_argument("--format", choices=tuple(FORMATS), default=None)
+    funnel = parser.add_argument_group("funnel")
+    funnel.add_argument("--min", nargs="+", action="extend", default=[], metavar="SCORE=X")
+    funnel.add_argument("--max", nargs="+", action="extend", default=[], metavar="SCORE=X")
+    funnel.add_argument("--alerts", default="pains,brenk", help="catalogues, all or none")
+    funnel.add_argument("--novel", action="store_true", help="only molecules not trained on")
+    funnel.add_argument("--reference", default=None, metavar="SMILES", help="for similarity")
+    funnel.add_argument("--sort", default="qed", metavar="[-]SCORE")
+    funnel.add_argument("--top", type=positive_int, default=None, metavar="K")
+    funnel.add_argument("--rejected", default=None, metavar="FILE", help="keep what was dropped")
+    funnel.add_argument(
+        "--stability",
+        type=int,
+        default=0,
+        metavar="K",
+        help="add the share of K noisy re-decodings that give the same molecule",
+    )
+    funnel.add_argument("--jobs", type=positive_int, default=available_cores())
+    return parser
+
+
+def _texts(space: LatentSpace, args: Any) -> Iterator[list[str]]:
+    bar, done = Bar("sample", "molecule"), 0
+    if args.fidelity == "auto":
+        for start in range(0, args.n, args.batch_size):
+            count = min(args.batch_size, args.n - start)
+            codes = space.sample_latents(count, args.seed, args.prior, None, start)
+            yield space.decode(codes, "auto", args.temperature or 0.0, args.top_p, args.seed, start)
+            bar(start + count, args.n)
+        return
+    for part in space.sample_batches(
+        args.n, args.seed, args.prior, args.fidelity, args.temperature, args.top_p, args.batch_size
+    ):
+        done += len(part.texts)
+        bar(done, args.n)
+        yield part.texts
+
+
+def _raw(space: LatentSpace, args: Any) -> None:
+    if args.output is None:
+        for texts in _texts(space, args):
+            sys.stdout.writelines(f"{text}\n" for text in texts)
+        return
+    with whole_file(Path(args.output)) as file:
+        for texts in _texts(space, args):
+            file.writelines(f"{text}\n" for text in texts)
+    print(f"wrote {args.n:,} strings to {args.output}", file=sys.stderr)
+
+
+def _print_best(result: FunnelResult, rows: Sequence[dict[str, object]], most: int = 20) -> None:
+    print()
+    print("  ".join(f"{name:>7}" for name in SHOWN) + "  smiles")
+    for row in rows[:most]:
+        values = [row.get(name) for name in SHOWN]
+        cells = [f"{v:>7.3g}" if isinstance(v, float) else f"{'-':>7}" for v in values]
+        print("  ".join(cells) + f"  {row['smiles']}")
+    if len(rows) > most:
+        print(f"... and {len(rows) - most:,} more; -o FILE writes them all")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command."""
+    args = _parser().parse(argv)
+    check_sampling(args.temperature or 0.0, args.top_p)
+    options = FunnelOptions(
+        alerts=args.alerts,
+        minimum=parse_limits(args.min),
+        maximum=parse_limits(args.max),
+        novel_only=args.novel,
+        sort=args.sort,
+        top=args.top,
+    )
+    if args.stability < 0:
+        raise ValueError(f"--stability must be 0 or more, not {args.stability}")
+    if args.raw and args.output:
+        check_parent(Path(args.output))
+    for path in (None if args.raw else args.output, args.rejected):
+        if path:
+            check_writable(path, args.format)
+    space = open_space(args, COMMANDS.domain)
+    if args.raw:
+        _raw(space, args)
+        return 0
+    funnel = Funnel(options, load_known(space.bundle.path), args.reference, args.jobs)
+    texts = [text for batch in _texts(space, args) for text in batch]
+    bars: dict[str, Bar] = {}
+    funnel.add(texts, lambda stage, done, total: bars.setdefault(stage, Bar(stage))(done, total))
+    result = funnel.result()
+    rows = [survivor.to_dict() for survivor in result.survivors]
+    if args.stability and rows:
+        smiles = [str(row["smiles"]) for row in rows]
+        shares = decode_stability(space, smiles, args.stability, args.seed)
+        for row, share in zip(rows, shares, strict=True):
+            row["stability"] = share
+    origin = {
+        "bundle": space.bundle.hash,
+        "seed": args.seed,
+        "command": "sample",
+        "n": args.n,
+        "prior": args.prior,
+        "fidelity": space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
+        "temperature": args.temperature,
+        "top_p": args.top_p,
+        "filters": {"alerts": args.alerts, "min": args.min, "max": args.max, "novel": args.novel},
+    }
+    print(result.table())
+    print(f"raw validity {result.validity:.4f}, uniqueness {result.uniqueness:.4f}")
+    if args.output:
+        write_molecules(args.output, rows, args.format, origin)
+        print(f"wrote {len(rows):,} molecules to {args.output}", file=sys.stderr)
+    else:
+        _print_best(result, rows)
+    if args.rejected:
+        write_molecules(args.rejected, [r.to_dict() for r in result.rejected], None, origin)
+        print(f"wrote {len(result.rejected):,} rejected to {args.rejected}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command("sample", main))

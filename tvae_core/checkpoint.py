@@ -1,0 +1,188 @@
+"""Bundles: a trained model as a folder of safetensors and JSON, never a pickle.
+
+config.json  model.safetensors  tokenizer.json  tokenizer_config.json
+prior.safetensors  manifest.json  README.md (the model card)  + files a domain adds
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerFast
+
+from tvae_core.config import TVAEConfig
+from tvae_core.files import sha256_file, whole_folder
+from tvae_core.model import TransformerVAE
+from tvae_core.prior import PriorSet
+
+FORMAT_VERSION = 1
+FILES = ("config.json", "model.safetensors", "tokenizer.json", "prior.safetensors", "manifest.json")
+
+
+class BundleError(ValueError):
+    """A bundle that cannot be used, with the file and the reason."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle; `hash` is the first 12 hex digits of the sha256 of its weights."""
+
+    path: Path
+    model: TransformerVAE
+    tokenizer: PreTrainedTokenizerFast
+    priors: PriorSet
+    manifest: dict[str, Any]
+    hash: str
+
+
+def save_bundle(
+    target: str | Path,
+    model: TransformerVAE,
+    tokenizer: PreTrainedTokenizerFast,
+    priors: PriorSet,
+    manifest: Mapping[str, Any],
+    card: str,
+    extra: Mapping[str, Path] | None = None,
+) -> Path:
+    """Writes a bundle, whole or not at all; weights go to bf16.
+
+    Args:
+        target: folder; replaced if there is one.
+        model: trained model.
+        tokenizer: of the same vocabulary.
+        priors: fitted priors.
+        manifest: at least `domain`; hashes, format version and prior sizes are added.
+        card: text of README.md.
+        extra: files that the domain adds, name in the bundle -> file to copy.
+    """
+    target = Path(target)
+    with whole_folder(target) as folder:
+        half = {
+            k: v.detach().to(torch.bfloat16).contiguous() for k, v in model.state_dict().items()
+        }
+        save_file(half, folder / "model.safetensors", metadata={"format": "pt"})
+        config = model.config.to_dict() | {"dtype": "bfloat16"}
+        (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+        tokenizer.save_pretrained(str(folder))
+        state = {k: v.detach().contiguous() for k, v in priors.state_dict().items()}
+        keep = {"gaussian.mean", "gaussian.covariance", "flow.mean", "flow.scale"}
+        state = {k: v if k in keep else v.to(torch.bfloat16) for k, v in state.items()}
+        save_file(state, folder / "prior.safetensors")
+        for name, source in (extra or {}).items():
+            shutil.copyfile(source, folder / name)
+        names = sorted(p.name for p in folder.iterdir())
+        full = dict(manifest) | {
+            "format_version": FORMAT_VERSION,
+            "prior": {"width": priors.flow.width, "depth": priors.flow.depth},
+            "sha256": {name: sha256_file(folder / name) for name in names},
+        }
+        (folder / "manifest.json").write_text(json.dumps(full, indent=1) + "\n")
+        (folder / "README.md").write_text(card)
+    return target
+
+
+def load_bundle(
+    path: str | Path, domain: str | None = None, device: str | torch.device | None = None
+) -> Bundle:
+    """Reads and verifies a bundle.
+
+    Args:
+        path: a folder, or a name on the Hugging Face hub (`owner/name`).
+        domain: name that the manifest must carry; None accepts any.
+        device: where the model goes; CPU by default.
+
+    Raises:
+        BundleError: naming the file that is missing, truncated or of another domain.
+    """
+    folder = _locate(path)
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise BundleError(f"{folder} is not a bundle: it has no {name}")
+    manifest = _read_json(folder / "manifest.json")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            f"{folder}/manifest.json has format version {manifest.get('format_version')!r}; "
+            f"this version reads {FORMAT_VERSION}"
+        )
+    if domain is not None and manifest.get("domain") != domain:
+        raise BundleError(f"{folder} is a {manifest.get('domain')!r} bundle, not {domain!r}")
+    for name, wanted in manifest.get("sha256", {}).items():
+        file = _inside(folder, name)
+        if not file.is_file():
+            raise BundleError(f"{folder} is not complete: it has no {name}")
+        if sha256_file(file) != wanted:
+            raise BundleError(f"{folder}/{name} is damaged: its sha256 is not the manifest's")
+    try:
+        config = TVAEConfig.from_dict(_read_json(folder / "config.json"))
+        model = TransformerVAE(config)
+        weights = {k: v.float() for k, v in load_file(folder / "model.safetensors").items()}
+        model.load_state_dict(weights)
+        size = manifest.get("prior", {})
+        priors = PriorSet(config.code_size, int(size["width"]), int(size["depth"]))
+        state = {k: v.float() for k, v in load_file(folder / "prior.safetensors").items()}
+        priors.load_state_dict(state)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+    except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError, OSError) as error:
+        raise BundleError(f"{folder} cannot be read: {_first_line(error)}") from error
+    if len(tokenizer) != config.vocab_size:
+        raise BundleError(
+            f"{folder}: the tokenizer has {len(tokenizer)} entries, the model {config.vocab_size}"
+        )
+    model.to(torch.device(device or "cpu"))  # type: ignore[arg-type]
+    model.eval()  # type: ignore[no-untyped-call]
+    return Bundle(
+        folder,
+        model,
+        tokenizer,
+        priors.to(model.device).eval(),
+        manifest,
+        sha256_file(folder / "model.safetensors")[:12],
+    )
+
+
+def _locate(path: str | Path) -> Path:
+    folder = Path(path)
+    if folder.is_dir():
+        return folder
+    name = str(path)
+    if folder.exists() or name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise BundleError(f"there is no bundle folder {path}")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.md", "*.bin"])
+        )
+    except Exception as error:
+        raise BundleError(
+            f"there is no folder {path}, and the hub gave no bundle of that name "
+            f"({type(error).__name__})"
+        ) from error
+
+
+def _inside(folder: Path, name: str) -> Path:
+    if Path(name).name != name:
+        raise BundleError(f"{folder}/manifest.json names a file outside the bundle: {name!r}")
+    return folder / name
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise BundleError(f"{path} is not readable JSON: {_first_line(error)}") from error
+    if not isinstance(found, dict):
+        raise BundleError(f"{path} does not hold a JSON object")
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

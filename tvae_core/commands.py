@@ -1,0 +1,276 @@
+"""The verbs as commands, for any domain: train, evaluate, and what the others share.
+
+A domain's `train.py`, `sample.py`, ... are a few lines over this module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tvae_core.cli import Bar, CommandError, CommandParser, fidelity_setting, use_threads
+from tvae_core.domain import Domain
+from tvae_core.evaluate import Evaluation, Known, evaluate
+from tvae_core.files import check_parent, write_whole
+from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
+from tvae_core.presets import Merged as Merged
+from tvae_core.space import LatentSpace
+
+
+@dataclass(frozen=True)
+class DomainCommands:
+    """What a domain tells its commands.
+
+    Attributes:
+        domain: the domain.
+        bundle: folder of the bundle that ships with it.
+        presets: folder of its presets.
+        default_preset: taken when `train` is given none.
+        extra: files added to a new bundle, made from the prepared set's folder.
+        known: reads a bundle's set of training items, for novelty.
+    """
+
+    domain: Domain
+    bundle: Path
+    presets: Path
+    default_preset: str
+    extra: Callable[[Path], Mapping[str, Path]] = field(default=lambda folder: {})
+    known: Callable[[Path], Known | None] = field(default=lambda folder: None)
+
+
+def parser_for(commands: DomainCommands, verb: str, description: str) -> CommandParser:
+    """A parser with the program name `python -m domains.<name>.<verb>`."""
+    return CommandParser(
+        prog=f"python -m domains.{commands.domain.name}.{verb}", description=description
+    )
+
+
+def add_space_arguments(parser: CommandParser, commands: DomainCommands) -> None:
+    """The arguments of every verb that opens a bundle."""
+    parser.add_argument(
+        "bundle",
+        nargs="?",
+        metavar="CKPT",
+        default=str(commands.bundle),
+        help="bundle folder or hub name (default: the bundle that ships with the domain)",
+    )
+    add_run_arguments(parser)
+
+
+def add_run_arguments(parser: CommandParser) -> None:
+    """Seed, threads and device."""
+    parser.add_argument("--seed", type=int, default=0, help="of all random draws (default 0)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    parser.add_argument(
+        "--device", default=None, help="cpu or cuda (default: cuda if there is one)"
+    )
+
+
+def add_fidelity_argument(parser: CommandParser, default: str) -> None:
+    """The dial."""
+    parser.add_argument(
+        "--fidelity",
+        type=fidelity_setting,
+        default=None,
+        metavar="F",
+        help="dial from 1 (follow the code) to 0 (stay valid), or auto: the most faithful setting "
+        f"whose result is valid (default: {default})",
+    )
+
+
+def open_space(args: argparse.Namespace, domain: Domain) -> LatentSpace:
+    """Opens the bundle that the arguments name, with their threads and device.
+
+    Raises:
+        BundleError: a bundle that cannot be used.
+        CommandError: a device that is not there.
+    """
+    import torch
+
+    if args.threads < 0:
+        raise CommandError(f"--threads must be 0 or more, not {args.threads}", 2)
+    use_threads(args.threads)
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise CommandError(f"--device {device} cannot be used here", 2) from error
+    return LatentSpace.load(args.bundle, domain, device)
+
+
+def read_checkpoint_first(
+    given: Sequence[str], items: int, commands: DomainCommands
+) -> tuple[str, list[str]]:
+    """Splits `[CKPT] A B ...` into the bundle and its `items` items.
+
+    Raises:
+        CommandError: for too few or too many.
+    """
+    if len(given) == items:
+        return str(commands.bundle), list(given)
+    if len(given) == items + 1:
+        return given[0], list(given[1:])
+    raise CommandError(f"expected [CKPT] and {items} item(s), not {len(given)} argument(s)", 2)
+
+
+def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -> int:
+    """`python -m domains.<name>.train [PRESET...] [--flag value ...]`."""
+    folders = [CORE_PRESETS, commands.presets]
+    names = ", ".join(find_presets(folders))
+    parser = parser_for(
+        commands, "train", f"Train a model. Presets merge left to right, flags last: {names}."
+    )
+    parser.add_argument("presets", nargs="*", metavar="PRESET", help="names of presets")
+    parser.add_argument("--dry-run", action="store_true", help="print the merged settings and stop")
+    for table, allowed in (("model", MODEL_FIELDS), ("training", TRAIN_FIELDS)):
+        group = parser.add_argument_group(f"{table} settings")
+        for name, kind in allowed.items():
+            group.add_argument(
+                "--" + name.replace("_", "-"), type=_reader(kind), default=None, metavar="X"
+            )
+    args = vars(parser.parse(argv))
+    presets = args.pop("presets") or [commands.default_preset]
+    dry = args.pop("dry_run")
+    flags = {key: value for key, value in args.items() if value is not None}
+    merged = merge(presets, folders, flags)
+    if dry:
+        print(merged.table())
+        return 0
+    from tvae_core.card import model_card
+    from tvae_core.train import train
+
+    run = train(commands.domain, merged, model_card, commands.extra)
+    print(dial_table(run.evaluation))
+    print(f"bundle: {run.bundle}")
+    return 0
+
+
+def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None) -> int:
+    """`python -m domains.<name>.evaluate [CKPT]`: the benchmark as a table and as JSON."""
+    from tvae_core.data import PreparedSet
+
+    name = commands.domain.name
+    parser = parser_for(commands, "evaluate", "Measure a bundle on held-out data.")
+    add_space_arguments(parser, commands)
+    parser.add_argument(
+        "--data", default=f"data/{name}", help="prepared set with the held-out data"
+    )
+    parser.add_argument(
+        "--split", default=None, help="split to evaluate on (default: the held-out one)"
+    )
+    parser.add_argument("-n", "--n", type=int, default=2000, help="held-out items (default 2000)")
+    parser.add_argument("--samples", type=int, default=1000, help="prior samples a setting")
+    parser.add_argument("--paths", type=int, default=200, help="interpolation paths a setting")
+    parser.add_argument("--prior", default="flow", help="flow, gaussian or normal")
+    parser.add_argument("--json", default=None, metavar="FILE", help="also write one flat object")
+    parser.add_argument(
+        "--plot", default=None, metavar="FILE.svg", help="also draw the dial's front"
+    )
+    args = parser.parse(argv)
+    for flag in ("n", "samples", "paths"):
+        if getattr(args, flag) < 1:
+            raise CommandError(f"--{flag} must be at least 1, not {getattr(args, flag)}", 2)
+    for out in (args.json, args.plot):
+        if out:
+            check_parent(Path(out))
+    space = open_space(args, commands.domain)
+    prepared = PreparedSet(args.data, name)
+    rows = prepared.rows(args.split or prepared.held_out)
+    import numpy as np
+
+    chosen = np.random.default_rng(args.seed).permutation(len(rows))[: max(args.n, 4)]
+    bar = Bar("evaluate", "stage")
+    result = evaluate(
+        space,
+        rows.texts(chosen.tolist()),
+        n_samples=args.samples,
+        n_paths=args.paths,
+        seed=args.seed,
+        prior=args.prior,
+        known=commands.known(space.bundle.path),
+        stage=lambda what, done, total: bar(done, total),
+    )
+    print(dial_table(result))
+    if args.json:
+        record: dict[str, Any] = {k: _number(v) for k, v in result.flat().items()}
+        record |= {"seed": args.seed, "bundle": space.bundle.hash}
+        write_whole(Path(args.json), json.dumps(record, indent=1) + "\n")
+        print(f"wrote {args.json}", file=sys.stderr)
+    if args.plot:
+        from tvae_core.card import front_svg
+
+        write_whole(Path(args.plot), front_svg(result))
+        print(f"wrote {args.plot}", file=sys.stderr)
+    return 0
+
+
+COLUMNS = (
+    ("fidelity", "fidelity"),
+    ("sigma", "sigma"),
+    ("reconstruction_exact", "recon."),
+    ("cycle_r2", "cycle r2"),
+    ("prior_valid", "prior valid"),
+    ("prior_unique", "unique"),
+    ("prior_novel", "novel"),
+    ("interpolation_valid", "interp. valid"),
+    ("interpolation_distinct", "distinct"),
+)
+
+
+def dial_table(result: Evaluation, markdown: bool = False) -> str:
+    """The evaluation as text: the metrics, then a row for each setting of the dial."""
+    lines = []
+    if not markdown:
+        wide = max(len(k) for k in result.metrics)
+        lines += [f"{k:<{wide}}  {_shown(v)}" for k, v in result.metrics.items()] + [""]
+    columns = [c for c in COLUMNS if any(c[0] in row for row in result.dial)]
+    heads = [title for _, title in columns]
+    body = [[_shown(row.get(key, float("nan"))) for key, _ in columns] for row in result.dial]
+    if markdown:
+        lines.append("| " + " | ".join(heads) + " |")
+        lines.append("|" + "---|" * len(heads))
+        lines += ["| " + " | ".join(row) + " |" for row in body]
+    else:
+        lines.append("  ".join(heads))
+        lines += ["  ".join(f"{c:>{len(h)}}" for c, h in zip(r, heads, strict=True)) for r in body]
+    return "\n".join(lines)
+
+
+def _shown(value: float) -> str:
+    if value != value:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value
+
+
+def _reader(kind: type) -> Callable[[str], Any]:
+    """An `argparse` type for a setting; lists are written `2,2,2` or `2_2_2`."""
+    if kind is tuple:
+
+        def read_list(text: str) -> tuple[int, ...]:
+            try:
+                return tuple(int(part) for part in text.replace("_", ",").split(","))
+            except ValueError:
+                raise argparse.ArgumentTypeError(
+                    f"must be numbers such as 2,2,2, not {text!r}"
+                ) from None
+
+        return read_list
+    if kind is bool:
+
+        def read_bool(text: str) -> bool:
+            words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+            if text.lower() not in words:
+                raise argparse.ArgumentTypeError(f"must be true or false, not {text!r}")
+            return words[text.lower()]
+
+        return read_bool
+    return kind

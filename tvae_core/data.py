@@ -1,0 +1,197 @@
+"""Prepared sets (memory-mapped), length-bucketed batches and collation.
+
+A prepared set is a folder written by `data_prep`: a `datasets.DatasetDict` (columns `text`,
+`input_ids`, `length`, `label` where there is one), `tokenizer.json` and `manifest.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+from transformers import PreTrainedTokenizerFast
+
+IntArray = npt.NDArray[np.int64]
+
+
+class PreparedSetError(ValueError):
+    """A folder that is not a prepared set, with what is missing."""
+
+
+class TokenRows(Dataset[dict[str, Tensor]]):
+    """The token rows of one split, read from the memory-mapped Arrow file without copies.
+
+    Args:
+        split: a `datasets.Dataset` with a list column `input_ids`.
+    """
+
+    def __init__(self, split: datasets.Dataset) -> None:
+        self.split = split
+        column = split.data.column("input_ids")
+        if split._indices is not None:
+            column = split.flatten_indices().data.column("input_ids")
+        self._values, self._offsets = [], []
+        for chunk in column.chunks:
+            self._values.append(chunk.values.to_numpy(zero_copy_only=True))
+            self._offsets.append(chunk.offsets.to_numpy(zero_copy_only=True))
+        self._starts = np.cumsum([0] + [len(o) - 1 for o in self._offsets])
+        lengths = [np.diff(o) for o in self._offsets]
+        self.lengths: IntArray = np.concatenate(lengths or [np.zeros(0)]).astype(np.int64)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def row(self, index: int) -> IntArray:
+        """The bare tokens of one row, `(length,)`."""
+        chunk = int(np.searchsorted(self._starts, index, side="right")) - 1
+        offsets, at = self._offsets[chunk], index - int(self._starts[chunk])
+        return np.asarray(self._values[chunk][offsets[at] : offsets[at + 1]], dtype=np.int64)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return {"input_ids": torch.from_numpy(self.row(index))}
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Tensor]]:
+        return [self[i] for i in indices]
+
+    def texts(self, indices: Sequence[int]) -> list[str]:
+        """The texts of the given rows."""
+        return list(self.split.select([int(i) for i in indices])["text"])
+
+
+def pad_rows(rows: Sequence[Tensor], pad: int = 0) -> Tensor:
+    """Right-pads token rows of shape `(length,)` to `(len(rows), longest)`."""
+    width = max((len(row) for row in rows), default=0)
+    out = torch.full((len(rows), max(width, 1)), pad, dtype=torch.long)
+    for i, row in enumerate(rows):
+        out[i, : len(row)] = row
+    return out
+
+
+def collate(batch: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Rows -> `input_ids` and `attention_mask`, each `(b, longest)`."""
+    rows = [item["input_ids"] for item in batch]
+    ids = pad_rows(rows)
+    lengths = torch.tensor([len(row) for row in rows])
+    return {
+        "input_ids": ids,
+        "attention_mask": (torch.arange(ids.shape[1])[None] < lengths[:, None]).long(),
+    }
+
+
+class BucketBatchSampler(Sampler[list[int]]):
+    """Batches of rows of nearly equal length, in an order that a seed and an epoch fix.
+
+    Rows are shuffled, sorted by length within pools of `pool` batches, cut into batches, and
+    the batches shuffled: almost no padding, and every batch still a random draw of its length.
+
+    Args:
+        lengths: `(rows,)` tokens a row.
+        batch_size: rows a batch.
+        seed: order seed; the epoch is added by `set_epoch`.
+        pool: batches sorted together.
+        drop_last: leave out the incomplete batch at the end.
+    """
+
+    def __init__(
+        self,
+        lengths: IntArray,
+        batch_size: int,
+        seed: int = 0,
+        pool: int = 64,
+        drop_last: bool = True,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+        self.pool, self.drop_last, self.epoch = pool, drop_last and len(lengths) >= batch_size, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the order of that epoch (called by `Trainer`)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.lengths), self.batch_size)
+        return full + (1 if rest and not self.drop_last else 0)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        order = rng.permutation(len(self.lengths))
+        if self.drop_last:
+            order = order[: len(self) * self.batch_size]
+        size = self.batch_size * self.pool
+        batches: list[IntArray] = []
+        for start in range(0, len(order), size):
+            part = order[start : start + size]
+            part = part[np.argsort(self.lengths[part], kind="stable")]
+            batches += [part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)]
+        for index in rng.permutation(len(batches)):
+            yield batches[index].tolist()
+
+
+def padding_share(lengths: IntArray, batches: Sequence[Sequence[int]]) -> float:
+    """Share of a batching's tokens that are padding, 0..1."""
+    used = sum(int(lengths[list(b)].sum()) for b in batches)
+    spent = sum(int(lengths[list(b)].max()) * len(b) for b in batches)
+    return 1 - used / spent if spent else 0.0
+
+
+class PreparedSet:
+    """A prepared set on disk.
+
+    Args:
+        path: folder written by `data_prep`.
+        domain: name that its manifest must carry; None accepts any.
+
+    Raises:
+        PreparedSetError: naming the folder and what it lacks.
+    """
+
+    def __init__(self, path: str | Path, domain: str | None = None) -> None:
+        self.path = Path(path)
+        for name in ("manifest.json", "tokenizer.json", "dataset_dict.json"):
+            if not (self.path / name).is_file():
+                raise PreparedSetError(
+                    f"{self.path} is not a prepared set: it has no {name}; "
+                    f"make one with python -m data_prep.{domain or 'DOMAIN'}"
+                )
+        self.manifest: dict[str, Any] = json.loads((self.path / "manifest.json").read_text())
+        if domain is not None and self.manifest.get("domain") != domain:
+            raise PreparedSetError(
+                f"{self.path} was prepared for {self.manifest.get('domain')!r}, not {domain!r}"
+            )
+        self._splits = datasets.load_from_disk(str(self.path))
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits, `train` first."""
+        return sorted(self._splits, key=lambda name: (name != "train", name))
+
+    def rows(self, split: str) -> TokenRows:
+        """Token rows of a split.
+
+        Raises:
+            PreparedSetError: for an unknown split, naming those there are.
+        """
+        if split not in self._splits:
+            raise PreparedSetError(f"{self.path} has no split {split!r}; it has {self.splits}")
+        return TokenRows(self._splits[split])
+
+    @property
+    def held_out(self) -> str:
+        """The split to evaluate on: `validation` where there is one, else `test`."""
+        return "validation" if "validation" in self._splits else "test"
+
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The tokenizer that made the set."""
+        found: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(
+            str(self.path), local_files_only=True
+        )
+        return found

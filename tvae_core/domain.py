@@ -1,0 +1,88 @@
+"""The `Domain` protocol: what a domain owes the core, and the types it answers with.
+
+A domain knows items (a molecule, a tune, a digit) and their text; the core owns tokens and
+latents. Every batch method returns as many results as it was given texts, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from transformers import PreTrainedTokenizerFast
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class DomainError(ValueError):
+    """An item that its domain refuses, with the reason and, where known, the place.
+
+    Args:
+        reason: what is wrong, in words a user understands.
+        position: 0-based index of the offending character in the text, or None.
+    """
+
+    def __init__(self, reason: str, position: int | None = None) -> None:
+        self.reason = reason
+        self.position = position
+        where = "" if position is None else f" (at character {position + 1})"
+        super().__init__(f"{reason}{where}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a domain says of one text: valid with its canonical form, or invalid with a reason."""
+
+    ok: bool
+    canonical: str | None = None
+    reason: str | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One item as a person looks at (or listens to) it.
+
+    `data` is `str` for svg and text, `bytes` for the others.
+    """
+
+    kind: Literal["svg", "png", "wav", "midi", "text"]
+    data: str | bytes
+
+
+@runtime_checkable
+class Domain(Protocol):
+    """What `domains/<name>` implements; see the module docstring."""
+
+    name: str
+
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The tokenizer of the domain's shipped bundle or prepared set."""
+        ...
+
+    def to_text(self, item: Any) -> str:
+        """The text of an item."""
+        ...
+
+    def from_text(self, text: str) -> Any:
+        """The item of a text; raises `DomainError` with reason and position."""
+        ...
+
+    def check(self, texts: Sequence[str]) -> list[Verdict]:
+        """One verdict a text; never raises for a bad text."""
+        ...
+
+    def score(self, texts: Sequence[str]) -> dict[str, FloatArray]:
+        """Named scores, each of shape `(len(texts),)`; NaN where a text cannot be scored."""
+        ...
+
+    def render(self, text: str) -> Rendered:
+        """A picture, sound or text of one item; raises `DomainError` for an invalid one."""
+        ...
+
+    def examples(self) -> list[str]:
+        """A few well-known valid texts, for pages, help and tests."""
+        ...

@@ -1,0 +1,106 @@
+"""Files and folders that appear whole or not at all, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+class OutputError(ValueError):
+    """A place that cannot be written, with the reason."""
+
+
+def sha256_file(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_parent(target: Path) -> None:
+    """Refuses a target whose folder cannot be written, before any work is done.
+
+    Raises:
+        OutputError: naming the target and the folder in the way.
+    """
+    target = target.absolute()
+    parent = next(parent for parent in target.parents if parent.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write {target}: {parent} is not a writable folder")
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A new folder that becomes `target` when the block ends well, and vanishes otherwise.
+
+    An existing `target` is replaced only then, and stays if the replacement fails.
+
+    Raises:
+        OutputError: when the place cannot be written, before the block runs.
+    """
+    target = target.resolve()
+    check_parent(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+    old = fresh.with_name(fresh.name.replace(".new-", ".old-"))
+    try:
+        yield fresh
+        fresh.chmod(0o755)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if old.exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_whole(target: Path, content: str | bytes) -> None:
+    """Writes a file under a temporary name and renames it.
+
+    Raises:
+        OutputError: when the place cannot be written.
+    """
+    target = target.absolute()
+    check_parent(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[TextIO]:
+    """A text file written under a temporary name that becomes `target` when the block ends well.
+
+    Raises:
+        OutputError: when the place cannot be written.
+    """
+    target = target.absolute()
+    check_parent(target)
+    if target.is_dir():
+        raise OutputError(f"cannot write {target}: it is a folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

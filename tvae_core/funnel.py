@@ -1,0 +1,110 @@
+"""The Funnel encoder: blocks of attention between which the sequence is halved.
+
+At the start of a block the queries are pooled and the keys are not, so that what pooling drops
+can still be attended to (Dai et al. 2020, arXiv 2006.03236).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tvae_core.config import TVAEConfig
+from tvae_core.layers import Attention, FeedForward, RMSNorm, rotary_table
+
+
+class FunnelLayer(nn.Module):
+    """Pre-norm attention and feed-forward; queries may be shorter than keys."""
+
+    def __init__(self, config: TVAEConfig) -> None:
+        super().__init__()
+        self.norm = RMSNorm(config.d_model, config.norm_eps)
+        self.attention = Attention(config)
+        self.ff_norm = RMSNorm(config.d_model, config.norm_eps)
+        self.ff = FeedForward(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self,
+        query: Tensor,
+        keys: Tensor | None,
+        query_rotary: tuple[Tensor, Tensor],
+        key_rotary: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+    ) -> Tensor:
+        """Attends from `query` `(b, q, d)` to `keys` `(b, k, d)` (None: to itself)."""
+        normed = self.norm(query)
+        source = normed if keys is None else self.norm(keys)
+        q = self.attention.queries(normed, query_rotary)
+        k, v = self.attention.keys_values(source, key_rotary)
+        query = query + self.dropout(self.attention.attend(q, k, v, mask=mask))
+        mixed: Tensor = query + self.dropout(self.ff(self.ff_norm(query)))
+        return mixed
+
+
+def pool_pairs(x: Tensor, keep: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Halves a sequence by the mean of neighbouring pairs, padding left out of the mean.
+
+    Args:
+        x: `(b, length, d)`.
+        keep: `(b, length)` bool, False on padding.
+        positions: `(length,)`.
+
+    Returns:
+        The same three at `ceil(length / 2)`.
+    """
+    if x.shape[1] % 2:
+        x = nn.functional.pad(x, (0, 0, 0, 1))
+        keep = nn.functional.pad(keep, (0, 1))
+        positions = torch.cat((positions, positions[-1:]))
+    pairs = x.unflatten(1, (-1, 2))
+    weight = keep.unflatten(1, (-1, 2)).to(x.dtype)
+    mean = (pairs * weight[..., None]).sum(2) / weight.sum(2).clamp(min=1)[..., None]
+    return mean, keep.unflatten(1, (-1, 2)).any(2), positions.unflatten(0, (-1, 2)).mean(1)
+
+
+class FunnelEncoder(nn.Module):
+    """Embedded tokens -> the states of every block, concatenated along the sequence."""
+
+    def __init__(self, config: TVAEConfig) -> None:
+        super().__init__()
+        self.head_size, self.theta = config.head_size, config.rope_theta
+        blocks = [
+            nn.ModuleList([FunnelLayer(config) for _ in range(n)]) for n in config.encoder_blocks
+        ]
+        self.blocks: Sequence[Sequence[FunnelLayer]] = nn.ModuleList(blocks)  # type: ignore[assignment]
+        self.norm = RMSNorm(config.d_model, config.norm_eps)
+
+    def forward(self, x: Tensor, keep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Runs the blocks.
+
+        Args:
+            x: `(b, length, d)` embedded tokens.
+            keep: `(b, length)` bool, False on padding.
+
+        Returns:
+            States `(b, total, d)` of all blocks one after another, their mask `(b, total)` and
+            their positions `(total,)` in tokens.
+        """
+        positions = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
+        states, masks, places = [], [], []
+        for index, block in enumerate(self.blocks):
+            keys, key_keep, key_positions = x, keep, positions
+            if index:
+                x, keep, positions = pool_pairs(x, keep, positions)
+            key_rotary = self._rotary(key_positions, x.dtype)
+            rotary = key_rotary if not index else self._rotary(positions, x.dtype)
+            for depth, layer in enumerate(block):
+                if index and depth == 0:
+                    x = layer(x, keys, rotary, key_rotary, key_keep[:, None, None])
+                else:
+                    x = layer(x, None, rotary, rotary, keep[:, None, None])
+            states.append(x)
+            masks.append(keep)
+            places.append(positions)
+        return self.norm(torch.cat(states, 1)), torch.cat(masks, 1), torch.cat(places)
+
+    def _rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        return rotary_table(positions, self.head_size, self.theta, dtype)

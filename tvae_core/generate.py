@@ -1,0 +1,146 @@
+"""Batched decoding from latents with a static key/value cache.
+
+Rows that finish leave the batch; any number of latents decodes in bounded memory; random draws
+belong to the row, so the batch size does not change what a seed gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tvae_core.model import TransformerVAE
+from tvae_core.rng import uniform_rows
+
+Progress = Callable[[int, int], None]
+_SHRINK = 0.75
+
+
+def check_sampling(temperature: float, top_p: float) -> None:
+    """Refuses sampling settings that mean nothing.
+
+    Raises:
+        ValueError: for a negative (or not finite) temperature or a `top_p` outside (0, 1].
+    """
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"temperature must be 0 (greedy) or more, not {temperature}")
+    if not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
+
+
+@torch.inference_mode()
+def decode_latents(
+    model: TransformerVAE,
+    latents: Tensor,
+    sigma: Tensor | float,
+    *,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+    first_row: int = 0,
+    batch_size: int = 256,
+    max_length: int | None = None,
+    progress: Progress | None = None,
+) -> list[list[int]]:
+    """Decodes latents to token rows.
+
+    Args:
+        model: in eval mode.
+        latents: `(n, n_latent, latent_size)`.
+        sigma: noise level the decoder is told, `(n,)` or one number.
+        temperature: 0 is greedy.
+        top_p: nucleus of the sampling (Holtzman et al. 2020, arXiv 1904.09751).
+        seed: of the sampling.
+        first_row: number of the first latent in the seed's table of draws, for streams.
+        batch_size: latents decoded at once.
+        max_length: longest row in tokens; by default the model's `max_length`.
+        progress: called with (done, total) after each batch.
+
+    Returns:
+        One list of tokens a latent, without special tokens. A row that never ends is cut.
+
+    Raises:
+        ValueError: for impossible sampling settings.
+    """
+    check_sampling(temperature, top_p)
+    n = latents.shape[0]
+    levels = torch.as_tensor(sigma, dtype=torch.float32).expand(n)
+    limit = max_length or model.config.max_length
+    rows: list[list[int]] = []
+    for start in range(0, n, batch_size):
+        stop = min(start + batch_size, n)
+        draws = None
+        if temperature > 0:
+            draws = uniform_rows(first_row + start, first_row + stop, (limit + 1,), seed, stream=1)
+        part = latents[start:stop].to(model.device)
+        tokens = _decode_batch(
+            model, part, levels[start:stop].to(model.device), temperature, top_p, draws, limit
+        )
+        rows += tokens
+        if progress is not None:
+            progress(stop, n)
+    return rows
+
+
+def _decode_batch(
+    model: TransformerVAE,
+    latents: Tensor,
+    sigma: Tensor,
+    temperature: float,
+    top_p: float,
+    draws: Tensor | None,
+    limit: int,
+) -> list[list[int]]:
+    config, device = model.config, latents.device
+    batch = latents.shape[0]
+    memory, summary = model.memory(latents.to(model.dtype), sigma)
+    cache = model.decoder.start(memory, summary, capacity=min(limit + 1, 32))
+    out = torch.full((batch, limit), config.pad_token_id, device=device)
+    alive = torch.arange(batch, device=device)
+    token = torch.full((batch,), config.bos_token_id, device=device)
+    done = torch.zeros(batch, dtype=torch.bool, device=device)
+    for step in range(limit + 1):
+        if cache.filled == cache.keys.shape[3]:
+            cache.grow(min(2 * cache.filled, limit + 1))
+        logits = model.logits(model.decoder.step(model.embed_tokens(token[:, None]), cache))[:, 0]
+        logits = logits.float()
+        logits[:, [config.pad_token_id, config.bos_token_id, config.mask_token_id]] = float("-inf")
+        chosen = draws[alive.cpu(), step].to(device) if draws is not None else None
+        token = choose(logits, chosen, temperature, top_p)
+        done = done | (token == config.eos_token_id)
+        if step < limit:
+            kept = token.masked_fill(done, config.pad_token_id)
+            out[alive, step] = kept
+        left = int((~done).sum())
+        if left == 0:
+            break
+        if left < _SHRINK * len(alive):
+            rows = (~done).nonzero()[:, 0]
+            alive, token, done = alive[rows], token[rows], done[rows]
+            cache = cache.select(rows)
+    lengths = (out != config.pad_token_id).sum(1).tolist()
+    return [row[:size] for row, size in zip(out.tolist(), lengths, strict=True)]
+
+
+def choose(logits: Tensor, draws: Tensor | None, temperature: float, top_p: float) -> Tensor:
+    """Next tokens `(b,)` from logits `(b, vocab)`: greedy, or by inverse transform sampling.
+
+    Args:
+        logits: finite or -inf.
+        draws: uniform numbers `(b,)`, one a row; needed when `temperature` is above 0.
+        temperature: 0 is greedy.
+        top_p: share of the probability mass that may be drawn from.
+    """
+    if temperature == 0 or draws is None:
+        return logits.argmax(-1)
+    probabilities, order = F.softmax(logits / temperature, -1).sort(-1, descending=True)
+    total = probabilities.cumsum(-1)
+    if top_p < 1:
+        probabilities = probabilities.masked_fill(total - probabilities >= top_p, 0.0)
+        total = probabilities.cumsum(-1)
+    place = torch.searchsorted(total, draws[:, None] * total[:, -1:], right=True)
+    last = (probabilities > 0).sum(-1, keepdim=True) - 1
+    return order.gather(-1, place.minimum(last))[:, 0]

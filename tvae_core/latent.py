@@ -1,0 +1,102 @@
+"""Encoder states -> latent tokens -> noisy code -> decoder memory."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from tvae_core.config import TVAEConfig
+from tvae_core.layers import Attention, RMSNorm, rotary_table
+
+_NOISE_FEATURES = 16
+
+
+class LatentReadout(nn.Module):
+    """Learned queries, one a latent token, read the encoder's states of every length."""
+
+    def __init__(self, config: TVAEConfig) -> None:
+        super().__init__()
+        self.head_size, self.theta = config.head_size, config.rope_theta
+        self.tanh = config.latent_bound == "tanh"
+        self.query = nn.Parameter(torch.randn(config.n_latent, config.d_model))
+        self.attention = Attention(config)
+        self.norm = RMSNorm(config.d_model, config.norm_eps)
+        self.out = nn.Linear(config.d_model, config.latent_size, bias=False)
+
+    def forward(self, states: Tensor, keep: Tensor, positions: Tensor) -> Tensor:
+        """`(b, total, d)`, `(b, total)`, `(total,)` -> latents `(b, n_latent, latent_size)`."""
+        query = self.query.to(states.dtype).expand(states.shape[0], -1, -1)
+        rotary = rotary_table(positions, self.head_size, self.theta, states.dtype)
+        k, v = self.attention.keys_values(states, rotary)
+        read = self.attention.attend(self.attention.queries(query), k, v, keep[:, None, None])
+        latents: Tensor = self.out(self.norm(query + read)).float()
+        return latents.tanh() if self.tanh else latents
+
+
+class LatentMemory(nn.Module):
+    """Noisy latents and their noise level -> the memory that the decoder attends to."""
+
+    def __init__(self, config: TVAEConfig) -> None:
+        super().__init__()
+        self.told = config.noise == "random"
+        low, high = math.log(config.sigma_min), math.log(config.sigma_max)
+        self.low, self.span = low, max(high - low, 1e-6)
+        self.token = nn.Linear(config.latent_size, config.d_model, bias=False)
+        self.slot = nn.Parameter(torch.randn(config.n_latent, config.d_model) * 0.5)
+        self.joint = nn.Linear(config.code_size, config.d_model, bias=False)
+        self.noise = nn.Sequential(
+            nn.Linear(2 * _NOISE_FEATURES, config.d_model),
+            nn.SiLU(),
+            nn.Linear(config.d_model, config.d_model, bias=False),
+        )
+
+    def forward(self, latents: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """Builds the memory.
+
+        Args:
+            latents: `(b, n_latent, latent_size)`, of unit variance (see `add_noise`).
+            sigma: `(b,)` noise level of each.
+
+        Returns:
+            Memory `(b, n_latent, d)` and a summary `(b, d)` that is added to every decoder input.
+        """
+        memory = self.token(latents) + self.slot
+        summary = self.joint(latents.flatten(1))
+        if self.told:
+            level = self.noise(self._features(sigma))
+            memory, summary = memory + level[:, None], summary + level
+        return memory, summary
+
+    def _features(self, sigma: Tensor) -> Tensor:
+        place = (sigma.float().log() - self.low) / self.span
+        angles = place[:, None] * torch.arange(1, _NOISE_FEATURES + 1, device=sigma.device)
+        return torch.cat(((angles * 0.5 * math.pi).sin(), (angles * 0.5 * math.pi).cos()), -1)
+
+
+def draw_sigma(config: TVAEConfig, batch: int, device: torch.device) -> Tensor:
+    """Training noise levels `(batch,)`: log-uniform for `random`, else constant."""
+    if config.noise == "random":
+        low, high = math.log(config.sigma_min), math.log(config.sigma_max)
+        return (low + (high - low) * torch.rand(batch, device=device)).exp()
+    level = config.sigma_max if config.noise == "fixed" else 0.0
+    return torch.full((batch,), level, device=device)
+
+
+def add_noise(latents: Tensor, sigma: Tensor, noise: Tensor | None = None) -> Tensor:
+    """`(z + sigma * eps) / sqrt(1 + sigma^2)`: noisy, yet of the prior's unit variance.
+
+    Args:
+        latents: `(b, n_latent, latent_size)`.
+        sigma: `(b,)`.
+        noise: standard normal of the latents' shape; drawn when left out.
+    """
+    eps = torch.randn_like(latents) if noise is None else noise
+    level = sigma.to(latents.dtype)[:, None, None]
+    return (latents + level * eps) / (1 + level.square()).sqrt()
+
+
+def capacity_bits(code_size: int, sigma: float) -> float:
+    """Bits that a unit-variance Gaussian code carries through noise `sigma` (Shannon 1948)."""
+    return 0.5 * code_size * math.log2(1 + 1 / sigma**2)

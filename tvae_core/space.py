@@ -1,0 +1,359 @@
+"""`LatentSpace`: a bundle and its domain, with the verbs that people use.
+
+space = LatentSpace.load("domains/smiles/bundle", SmilesDomain())
+space.sample(10).texts
+[point.text for point in space.interpolate("CCO", "c1ccccc1O", steps=9)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tvae_core import latent_ops
+from tvae_core.checkpoint import Bundle, load_bundle
+from tvae_core.data import pad_rows
+from tvae_core.domain import Domain, DomainError
+from tvae_core.generate import check_sampling, decode_latents
+from tvae_core.latent_ops import How, Projection
+from tvae_core.model import TransformerVAE
+from tvae_core.noise import fidelity_of, sigma_of
+from tvae_core.prior import PriorSet
+from tvae_core.rng import normal_rows
+
+Progress = Callable[[int, int], None]
+AUTO_SETTINGS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
+"""Settings of the dial that `fidelity="auto"` tries, most faithful first."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Decoded texts with the codes they came from, `(n, n_latent, latent_size)`."""
+
+    texts: list[str]
+    latents: Tensor
+    fidelity: float
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """One step of an interpolation: share of the way, code, setting of the dial, text."""
+
+    t: float
+    latent: Tensor
+    fidelity: float
+    text: str
+
+
+class LatentSpace:
+    """The verbs of a trained model: encode, decode, sample, interpolate, neighbours, map.
+
+    Args:
+        model: in eval mode.
+        tokenizer: of the model's vocabulary.
+        priors: fitted priors.
+        domain: gives `check` for `fidelity="auto"`.
+        defaults: settings that verbs use when asked for none.
+        bundle: where all this came from, if from a bundle.
+    """
+
+    def __init__(
+        self,
+        model: TransformerVAE,
+        tokenizer: Any,
+        priors: PriorSet,
+        domain: Domain,
+        defaults: dict[str, float] | None = None,
+        bundle: Bundle | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.priors, self.domain = model, tokenizer, priors, domain
+        self.defaults = {"sample_fidelity": 0.5, "sample_temperature": 0.0} | (defaults or {})
+        self._bundle = bundle
+
+    @classmethod
+    def load(
+        cls, path: str | Path, domain: Domain, device: str | torch.device | None = None
+    ) -> LatentSpace:
+        """Opens a bundle; raises `BundleError` for one that cannot be used."""
+        bundle = load_bundle(path, domain.name, device)
+        defaults = {k: float(v) for k, v in bundle.manifest.get("defaults", {}).items()}
+        return cls(bundle.model, bundle.tokenizer, bundle.priors, domain, defaults, bundle)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle this space was loaded from.
+
+        Raises:
+            ValueError: for a space that was built from parts.
+        """
+        if self._bundle is None:
+            raise ValueError("this latent space was not loaded from a bundle")
+        return self._bundle
+
+    @torch.inference_mode()
+    def encode(
+        self, texts: Sequence[str], batch_size: int = 256, progress: Progress | None = None
+    ) -> Tensor:
+        """Codes of texts, `(n, n_latent, latent_size)` on the CPU, without noise.
+
+        Raises:
+            DomainError: for an empty text, or one longer than the model takes.
+        """
+        rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+        limit = self.model.config.max_length
+        for text, row in zip(texts, rows, strict=True):
+            if not row:
+                raise DomainError("the text is empty")
+            if len(row) > limit:
+                short = text if len(text) <= 60 else text[:57] + "..."
+                raise DomainError(f"{short!r} has {len(row)} tokens; this bundle takes {limit}")
+        shape = (self.model.config.n_latent, self.model.config.latent_size)
+        out = torch.zeros(len(rows), *shape)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        for start in range(0, len(order), batch_size):
+            part = order[start : start + batch_size]
+            ids = pad_rows([torch.tensor(rows[i]) for i in part]).to(self.model.device)
+            out[part] = self.model.encode(ids).float().cpu()
+            if progress is not None:
+                progress(start + len(part), len(rows))
+        return out
+
+    def decode(
+        self,
+        latents: Tensor,
+        fidelity: float | Tensor | str = 1.0,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        first_row: int = 0,
+        batch_size: int = 256,
+        progress: Progress | None = None,
+    ) -> list[str]:
+        """Texts of codes.
+
+        Args:
+            latents: `(n, n_latent, latent_size)`.
+            fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`: each code at the most
+                faithful setting whose text passes the domain's check (the smoothest, if none).
+            temperature: 0 is greedy.
+            top_p: nucleus of the sampling.
+            seed: of the sampling.
+            first_row: number of the first code in the seed's draws.
+            batch_size: codes decoded at once.
+            progress: called with (done, total).
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        if isinstance(fidelity, str):
+            if fidelity != "auto":
+                raise ValueError(f"fidelity is a number in 0..1 or auto, not {fidelity!r}")
+            return self._decode_auto(
+                latents, temperature, top_p, seed, first_row, batch_size, progress
+            )
+        rows = decode_latents(
+            self.model,
+            latents,
+            sigma_of(self.model.config, fidelity),
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed,
+            first_row=first_row,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        texts: list[str] = self.tokenizer.batch_decode(rows) if rows else []
+        return texts
+
+    def _decode_auto(
+        self,
+        latents: Tensor,
+        temperature: float,
+        top_p: float,
+        seed: int,
+        first_row: int,
+        batch_size: int,
+        progress: Progress | None,
+    ) -> list[str]:
+        texts = [""] * len(latents)
+        left = list(range(len(latents)))
+        for setting in AUTO_SETTINGS:
+            if not left:
+                break
+            tried = self.decode(
+                latents[left], setting, temperature, top_p, seed, first_row, batch_size
+            )
+            verdicts = self.domain.check(tried)
+            for i, text in zip(left, tried, strict=True):
+                texts[i] = text
+            left = [i for i, verdict in zip(left, verdicts, strict=True) if not verdict.ok]
+            if progress is not None:
+                progress(len(latents) - len(left), len(latents))
+        return texts
+
+    def _setting(self, fidelity: float | None) -> float:
+        value = self.defaults["sample_fidelity"] if fidelity is None else float(fidelity)
+        sigma_of(self.model.config, value)
+        return value
+
+    def sample_latents(
+        self,
+        n: int,
+        seed: int = 0,
+        prior: str = "flow",
+        fidelity: float | None = None,
+        first_row: int = 0,
+    ) -> Tensor:
+        """Codes drawn from a prior at a setting of the dial, `(n, n_latent, latent_size)`."""
+        sigma = float(sigma_of(self.model.config, self._setting(fidelity)))
+        flat = self.priors.sample(n, sigma, prior, seed, first_row)
+        shape = (self.model.config.n_latent, self.model.config.latent_size)
+        codes: Tensor = flat.unflatten(1, shape).cpu()
+        return codes
+
+    def sample_batches(
+        self,
+        n: int,
+        seed: int = 0,
+        prior: str = "flow",
+        fidelity: float | None = None,
+        temperature: float | None = None,
+        top_p: float = 1.0,
+        batch_size: int = 64,
+    ) -> Iterator[Samples]:
+        """Random samples in batches; the whole depends on the seed, not on `batch_size`.
+
+        Args:
+            n: samples, at least 1.
+            seed: of codes and decoding.
+            prior: `flow`, `gaussian` or `normal`.
+            fidelity: setting of the dial; by default the bundle's own.
+            temperature: of the decoding; by default the bundle's own (0 is greedy).
+            top_p: nucleus of the decoding.
+            batch_size: samples a batch.
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        if n < 1:
+            raise ValueError(f"the number of samples must be at least 1, not {n}")
+        heat = self.defaults["sample_temperature"] if temperature is None else temperature
+        check_sampling(heat, top_p)
+        setting = self._setting(fidelity)
+        for start in range(0, n, batch_size):
+            count = min(batch_size, n - start)
+            latents = self.sample_latents(count, seed, prior, setting, start)
+            texts = self.decode(latents, setting, heat, top_p, seed, start, batch_size)
+            yield Samples(texts, latents, setting)
+
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        prior: str = "flow",
+        fidelity: float | None = None,
+        temperature: float | None = None,
+        top_p: float = 1.0,
+        batch_size: int = 256,
+        progress: Progress | None = None,
+    ) -> Samples:
+        """Random samples, see `sample_batches`; nothing is filtered."""
+        texts: list[str] = []
+        latents: list[Tensor] = []
+        setting = self._setting(fidelity)
+        for part in self.sample_batches(n, seed, prior, setting, temperature, top_p, batch_size):
+            texts += part.texts
+            latents.append(part.latents)
+            if progress is not None:
+                progress(len(texts), n)
+        return Samples(texts, torch.cat(latents), setting)
+
+    def reconstruct(self, texts: Sequence[str], fidelity: float | str = 1.0) -> list[str]:
+        """Encodes and decodes texts."""
+        return self.decode(self.encode(texts), fidelity)
+
+    def interpolate(
+        self,
+        a: str,
+        b: str,
+        steps: int = 9,
+        how: How = "slerp",
+        per_token: bool = False,
+        fidelity: float | str | None = None,
+    ) -> list[PathPoint]:
+        """The way from one text to another, both ends included.
+
+        Args:
+            a: first text.
+            b: last text.
+            steps: points, at least 2.
+            how: `slerp` or `lerp`.
+            per_token: an arc for each latent token.
+            fidelity: setting of the dial for all points, `auto`, or None to follow the path: the
+                ends most faithfully, points between at the noise level that the other end makes
+                (see `latent_ops.path_sigma`), times the bundle's `path_noise`.
+        """
+        codes = self.encode([a, b])
+        path = latent_ops.path(codes[0], codes[1], steps, how, per_token)
+        settings = self.path_settings(steps) if fidelity is None else None
+        if settings is not None:
+            texts, shown = self.decode(path, settings), settings.tolist()
+        else:
+            assert fidelity is not None
+            texts = self.decode(path, fidelity)
+            shown = [float("nan") if isinstance(fidelity, str) else float(fidelity)] * steps
+        shares = torch.linspace(0, 1, steps).tolist()
+        return [
+            PathPoint(t, code, setting, text)
+            for t, code, setting, text in zip(shares, path, shown, texts, strict=True)
+        ]
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the codes of the training set, over all dimensions."""
+        covariance = self.priors.gaussian.covariance
+        return float(covariance.diagonal().mean().sqrt())
+
+    def path_settings(self, steps: int) -> Tensor:
+        """Settings of the dial along a path, `(steps,)`; 1 at both ends."""
+        scale = self.defaults.get("path_noise", 1.0)
+        return fidelity_of(self.model.config, latent_ops.path_sigma(steps) * scale)
+
+    def neighbours(
+        self,
+        text: str,
+        n: int = 50,
+        radius: float = 0.5,
+        seed: int = 0,
+        fidelity: float | None = None,
+        progress: Progress | None = None,
+    ) -> Samples:
+        """Texts decoded from around a text's code.
+
+        Args:
+            text: centre.
+            n: codes to decode, at least 1.
+            radius: noise level, in units of the code's own spread.
+            seed: of the noise.
+            fidelity: setting of the dial; by default that of the radius.
+            progress: called with (done, total).
+        """
+        if n < 1:
+            raise ValueError(f"the number of neighbours must be at least 1, not {n}")
+        code = self.encode([text])[0]
+        noise = normal_rows(0, n, tuple(code.shape), seed, stream=2)
+        level = radius * self.spread
+        codes = latent_ops.neighbours(code, noise, level)
+        setting = fidelity
+        if setting is None:
+            setting = float(fidelity_of(self.model.config, max(level, 1e-6)))
+        return Samples(self.decode(codes, setting, progress=progress), codes, setting)
+
+    def project(self, codes: Tensor) -> Projection:
+        """A 2-D map fitted to codes (principal components)."""
+        return Projection.fit(codes)

@@ -1,0 +1,292 @@
+"""A training run from settings to a bundle: model, trainer, priors, defaults, model card.
+
+A run folder holds `settings.toml` (the merged configuration), `log.jsonl`, checkpoints and, at the
+end, `bundle/`. A run that was killed goes on from its last complete checkpoint when started again.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from tvae_core.checkpoint import save_bundle
+from tvae_core.cli import Bar, use_threads
+from tvae_core.config import TVAEConfig
+from tvae_core.data import PreparedSet, TokenRows, pad_rows
+from tvae_core.domain import Domain
+from tvae_core.evaluate import Evaluation, choose_settings, evaluate
+from tvae_core.files import check_parent, write_whole
+from tvae_core.latent import capacity_bits
+from tvae_core.model import TransformerVAE
+from tvae_core.presets import Merged, TrainSettings
+from tvae_core.prior import PriorSet
+from tvae_core.space import LatentSpace
+from tvae_core.tracking import ProgressLog, check_trackers
+from tvae_core.trainer import TVAETrainer, last_checkpoint
+
+PROBE_DIAL = (1.0, 0.5, 0.2)
+BUNDLE_DIAL = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a finished run leaves: its folder, the bundle in it and the bundle's evaluation."""
+
+    folder: Path
+    bundle: Path
+    evaluation: Evaluation
+
+
+def wants_bf16(precision: str) -> bool:
+    """Whether to train in bf16: asked for, or `auto` where the hardware multiplies it."""
+    if precision != "auto":
+        return precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+
+
+class Probe(TrainerCallback):
+    """Every `eval_steps`: held-out reconstruction, validity of prior samples and of paths.
+
+    The prior here is the Gaussian of the codes, which takes no training; the numbers are logged
+    as `eval_...` and `eval_reconstruction_exact` decides on early stopping.
+    """
+
+    def __init__(
+        self, trainer: TVAETrainer, domain: Domain, tokenizer: Any, texts: list[str], patience: int
+    ) -> None:
+        self.trainer, self.domain, self.tokenizer = trainer, domain, tokenizer
+        self.texts, self.patience = texts, patience
+        self.best, self.worse = -1.0, 0
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        every = int(args.eval_steps or 0)
+        if not every or state.global_step % every or state.global_step >= state.max_steps:
+            return
+        model: TransformerVAE = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        with torch.random.fork_rng(devices=[]):
+            model.eval()  # type: ignore[no-untyped-call]
+            found = quick_evaluation(model, self.tokenizer, self.domain, self.texts)
+            model.train()
+        self.trainer.log({f"eval_{name}": value for name, value in found.flat().items()})
+        score = found.metrics["reconstruction_exact"]
+        self.worse = 0 if score > self.best else self.worse + 1
+        self.best = max(self.best, score)
+        if self.patience and self.worse >= self.patience:
+            control.should_training_stop = True
+
+
+def quick_evaluation(
+    model: TransformerVAE, tokenizer: Any, domain: Domain, texts: list[str]
+) -> Evaluation:
+    """The shared evaluation with a Gaussian prior fitted to the very texts, at three settings."""
+    priors = PriorSet(model.config.code_size, width=8, depth=1).to(model.device)
+    space = LatentSpace(model, tokenizer, priors, domain)
+    priors.gaussian.fit(space.encode(texts).flatten(1))
+    return evaluate(
+        space, texts, n_samples=len(texts), n_paths=32, dial=PROBE_DIAL, prior="gaussian"
+    )
+
+
+def train(
+    domain: Domain,
+    merged: Merged,
+    card: Callable[[dict[str, Any], Evaluation], str],
+    extra: Callable[[Path], Mapping[str, Path]] = lambda folder: {},
+) -> Run:
+    """Trains a model, fits its priors, chooses its defaults and writes its bundle.
+
+    Args:
+        domain: checks what is decoded.
+        merged: settings.
+        card: makes the model card of the manifest and the evaluation.
+        extra: files that the domain adds to the bundle, made from the prepared set's folder.
+
+    Raises:
+        PreparedSetError: no prepared set in `data`.
+        ValueError: settings that make no model.
+        FloatingPointError: the loss is not finite.
+    """
+    settings = TrainSettings(**merged.train)
+    check_trackers(settings.trackers())
+    folder = Path(settings.output or f"runs/{domain.name}/{'-'.join(merged.presets) or 'default'}")
+    check_parent(folder / "settings.toml")
+    threads = use_threads(settings.threads or None)
+    prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
+    tokenizer = prepared.tokenizer()
+    rows = prepared.rows("train")
+    if settings.limit and settings.limit < len(rows):
+        rows = TokenRows(rows.split.select(range(settings.limit)))
+    config = TVAEConfig(
+        vocab_size=len(tokenizer),
+        **({"max_length": _longest(rows)} | merged.model),
+    )
+    torch.manual_seed(settings.seed)
+    model = TransformerVAE(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "settings.toml", merged.table() + "\n")
+    held_out = prepared.rows(prepared.held_out)
+    rng = np.random.default_rng(settings.seed)
+    chosen = rng.permutation(len(held_out))[: max(settings.eval_items, 4)]
+    texts = held_out.texts(sorted(chosen.tolist()))
+    started = time.monotonic()
+    trainer = _trainer(model, settings, folder, rows)
+    trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings.early_stopping))
+    checkpoint = last_checkpoint(folder) if settings.resume else None
+    parameters = sum(p.numel() for p in model.parameters())
+    print(
+        f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
+        f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
+        f"{'bf16' if trainer.args.bf16 else 'fp32'}"
+        + (f", resuming from {checkpoint.name}" if checkpoint else ""),
+        file=sys.stderr,
+    )
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    minutes = (time.monotonic() - started) / 60
+    model.eval()  # type: ignore[no-untyped-call]
+    space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings)
+    evaluation = evaluate(
+        space,
+        texts,
+        n_samples=max(settings.eval_items, 16),
+        n_paths=min(64, len(texts) // 2),
+        dial=BUNDLE_DIAL,
+        stage=_stages(),
+    )
+    manifest = {
+        "domain": domain.name,
+        "seed": settings.seed,
+        "presets": list(merged.presets),
+        "settings": merged.train | merged.model,
+        "steps": trainer.state.global_step,
+        "items_seen": trainer.state.global_step * settings.batch_size,
+        "minutes_this_session": round(minutes, 1),
+        "parameters": parameters,
+        "bits": {
+            "sigma_min": round(capacity_bits(config.code_size, config.sigma_min), 1),
+            "sigma_max": round(capacity_bits(config.code_size, config.sigma_max), 1),
+        },
+        "prior_loss": round(prior_loss, 4),
+        "defaults": choose_settings(evaluation, settings.target_valid),
+        "data": {
+            key: prepared.manifest.get(key)
+            for key in ("source", "source_sha256", "licence", "tokenizer_sha256", "counts", "seed")
+        },
+        "machine": f"{platform.machine()}, {threads} threads",
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+    }
+    bundle = save_bundle(
+        folder / "bundle",
+        model,
+        tokenizer,
+        space.priors,
+        manifest,
+        card(manifest, evaluation),
+        extra(prepared.path),
+    )
+    write_whole(folder / "evaluation.json", json.dumps(evaluation.flat(), indent=1) + "\n")
+    return Run(folder, bundle, evaluation)
+
+
+def _trainer(
+    model: TransformerVAE, settings: TrainSettings, folder: Path, rows: TokenRows
+) -> TVAETrainer:
+    half = wants_bf16(settings.precision)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=settings.max_steps,
+        per_device_train_batch_size=min(settings.batch_size, len(rows)),
+        per_device_eval_batch_size=settings.eval_batch_size,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=settings.warmup_steps,
+        weight_decay=settings.weight_decay,
+        adam_beta2=settings.adam_beta2,
+        max_grad_norm=settings.max_grad_norm,
+        optim="adamw_torch_fused",
+        bf16=half,
+        use_cpu=not torch.cuda.is_available(),
+        torch_compile=settings.compile,
+        logging_steps=settings.log_steps,
+        eval_steps=settings.eval_steps or None,
+        save_steps=settings.save_steps,
+        save_total_limit=2,
+        report_to=settings.trackers() or "none",
+        seed=settings.seed,
+        disable_tqdm=True,
+        remove_unused_columns=False,
+    )
+    return TVAETrainer(
+        model=model,
+        args=arguments,
+        train_dataset=rows,
+        mmd_warmup_steps=settings.mmd_warmup_steps,
+        seed_data=settings.seed,
+        callbacks=[ProgressLog(folder, settings.batch_size)],
+    )
+
+
+def fit_priors(
+    model: TransformerVAE, tokenizer: Any, domain: Domain, rows: TokenRows, settings: TrainSettings
+) -> tuple[LatentSpace, float]:
+    """Encodes part of the training set and fits both priors to it.
+
+    Returns:
+        The latent space and the flow's last loss.
+    """
+    rng = np.random.default_rng(settings.seed)
+    chosen = rng.permutation(len(rows))[: settings.prior_codes]
+    codes = encode_rows(model, rows, chosen, settings.eval_batch_size)
+    torch.manual_seed(settings.seed)
+    priors = PriorSet(model.config.code_size, settings.prior_width, settings.prior_depth)
+    flat = codes.flatten(1)
+    priors.gaussian.fit(flat)
+    bar = Bar("flow prior", "step")
+    loss = priors.flow.fit(
+        flat,
+        steps=settings.prior_steps,
+        sigma_min=model.config.sigma_min,
+        seed=settings.seed,
+        progress=lambda done, total, _: bar(done, total),
+    )
+    return LatentSpace(model, tokenizer, priors.to(model.device).eval(), domain), loss
+
+
+def encode_rows(model: TransformerVAE, rows: TokenRows, chosen: Any, batch_size: int) -> Tensor:
+    """Codes `(len(chosen), n_latent, latent_size)` of the chosen rows, in length order."""
+    order = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
+    parts, bar = [], Bar("encode", "item")
+    with torch.no_grad():
+        for start in range(0, len(order), batch_size):
+            part = order[start : start + batch_size]
+            ids = pad_rows([torch.from_numpy(rows.row(int(i))) for i in part])
+            parts.append(model.encode(ids.to(model.device)).float().cpu())
+            bar(start + len(part), len(order))
+    return torch.cat(parts)
+
+
+def _longest(rows: TokenRows) -> int:
+    return max(16, int(rows.lengths.max()) * 3 // 2)
+
+
+def _stages() -> Callable[[str, int, int], None]:
+    bar = Bar("evaluate", "stage")
+    return lambda what, done, total: bar(done, total)

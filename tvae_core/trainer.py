@@ -1,0 +1,166 @@
+"""Training: a `transformers.Trainer` over length-bucketed batches, with the loss parts logged."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.data import DataLoader
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from tvae_core.data import BucketBatchSampler, TokenRows, collate
+from tvae_core.mmd import weight_at
+from tvae_core.model import TransformerVAE, TVAEOutput
+
+PARTS = ("reconstruction", "mmd", "mmd_weight", "token_accuracy", "sequence_accuracy")
+_MEMORY_FILE = "recent_codes.safetensors"
+
+
+class TVAETrainer(Trainer):
+    """`Trainer` with bucketed batches, an MMD warm-up and every part of the loss in its logs.
+
+    Args:
+        mmd_warmup_steps: steps over which the MMD weight rises from 0.
+        seed_data: seed of the batches' order.
+        **kwargs: as for `Trainer`; `train_dataset` and `eval_dataset` are `TokenRows`.
+    """
+
+    def __init__(self, *, mmd_warmup_steps: int = 0, seed_data: int = 0, **kwargs: Any) -> None:
+        self.mmd_warmup_steps, self.seed_data = mmd_warmup_steps, seed_data
+        self._sums: dict[str, Tensor] = {}
+        self._seen = 0
+        self._codes: Tensor | None = None
+        self.sampler: BucketBatchSampler | None = None
+        super().__init__(data_collator=collate, **kwargs)
+        self.model_accepts_loss_kwargs = False
+        self.add_callback(_Continue(self))
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Length-bucketed batches in the order of the seed and the epoch."""
+        rows = cast(TokenRows, self.train_dataset)
+        size = self.args.per_device_train_batch_size
+        self.sampler = BucketBatchSampler(rows.lengths, size, self.seed_data)
+        loader: DataLoader[Any] = self.accelerator.prepare(
+            DataLoader(
+                rows,
+                batch_sampler=self.sampler,
+                collate_fn=collate,
+                num_workers=self.args.dataloader_num_workers,
+                pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
+            )
+        )
+        return loader
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """Bucketed batches of the evaluation rows, every row once."""
+        rows = cast(TokenRows, eval_dataset if eval_dataset is not None else self.eval_dataset)
+        sampler = BucketBatchSampler(
+            rows.lengths, self.args.per_device_eval_batch_size, drop_last=False
+        )
+        loader: DataLoader[Any] = self.accelerator.prepare(
+            DataLoader(rows, batch_sampler=sampler, collate_fn=collate)
+        )
+        return loader
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The model's loss; remembers its parts for the next log line."""
+        core: TransformerVAE = self.accelerator.unwrap_model(model)
+        core.mmd_scale = weight_at(self.state.global_step, self.mmd_warmup_steps, 1.0)
+        output: TVAEOutput = model(**inputs)
+        if model.training:
+            for name in PARTS:
+                value = getattr(output, name)
+                self._sums[name] = self._sums.get(name, torch.zeros(())) + value.float().cpu()
+            self._seen += 1
+            self._codes = output.latents
+            if output.loss is not None and not math.isfinite(float(output.loss.detach())):
+                raise FloatingPointError(
+                    f"the loss is {float(output.loss.detach())} at step {self.state.global_step}; "
+                    "lower --learning-rate or --mmd-weight and resume from the last checkpoint"
+                )
+        return (output.loss, output) if return_outputs else output.loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Adds the means of the loss parts since the last line, and the code's statistics."""
+        if "loss" in logs and self._seen:
+            logs |= {name: float(total / self._seen) for name, total in self._sums.items()}
+            if self._codes is not None:
+                logs |= code_statistics(self._codes)
+            self._sums, self._seen = {}, 0
+        super().log(logs, *args, **kwargs)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        folder = Path(self.args.output_dir or ".") / f"checkpoint-{self.state.global_step}"
+        folder.mkdir(parents=True, exist_ok=True)
+        core: TransformerVAE = self.accelerator.unwrap_model(self.model)
+        codes = core.recent_codes[: core.recent_count].contiguous().cpu()
+        save_file({"codes": codes}, folder / _MEMORY_FILE)
+        super()._save_checkpoint(*args, **kwargs)
+
+
+class _Continue(TrainerCallback):
+    """On resume: the batch order of the epoch, and the codes that MMD remembers."""
+
+    def __init__(self, trainer: TVAETrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.global_step and self.trainer.sampler is not None:
+            self.trainer.sampler.set_epoch(state.global_step // max(1, len(self.trainer.sampler)))
+        file = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}" / _MEMORY_FILE
+        if state.global_step and file.is_file():
+            core: TransformerVAE = self.trainer.accelerator.unwrap_model(self.trainer.model)
+            codes = load_file(file)["codes"].to(core.device)
+            core.recent_codes[: len(codes)] = codes
+            core.recent_count = len(codes)
+
+
+def code_statistics(latents: Tensor) -> dict[str, float]:
+    """Mean, standard deviation and covariance extremes of codes `(n, n_latent, latent_size)`.
+
+    Against N(0, I) the largest |mean| is 0, the std and both eigenvalues 1 (for `n` not far
+    above the code's size the extremes spread by sampling alone).
+    """
+    codes = latents.float().flatten(1)
+    centred = codes - codes.mean(0)
+    covariance = centred.T @ centred / max(1, len(codes) - 1)
+    spectrum = torch.linalg.eigvalsh(covariance)
+    return {
+        "code_mean_max": float(codes.mean(0).abs().max()),
+        "code_std": float(codes.std()),
+        "code_cov_min": float(spectrum[0]),
+        "code_cov_max": float(spectrum[-1]),
+    }
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint of a run, or None.
+
+    One cut off while it was written (no readable `trainer_state.json` or weights) is passed over.
+    """
+    found = sorted(
+        (p for p in folder.glob("checkpoint-*") if p.name.split("-")[1].isdigit()),
+        key=lambda p: -int(p.name.split("-")[1]),
+    )
+    for path in found:
+        try:
+            json.loads((path / "trainer_state.json").read_text())
+            load_file(path / "model.safetensors")
+        except Exception:
+            continue
+        if (path / "optimizer.pt").is_file() and (path / "scheduler.pt").is_file():
+            return path
+    return None
