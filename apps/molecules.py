@@ -36,8 +36,10 @@ def main() -> None:
         )
         for name, (title, icon) in PAGES.items()
     }
-    st.session_state["_pages"] = pages
     page = st.navigation(list(pages.values()), position="top")
+    st.session_state["_pages"] = pages
+    st.session_state["_turned"] = st.session_state.get("_page") != page.url_path
+    st.session_state["_page"] = page.url_path
     if ready():
         page.run()
 

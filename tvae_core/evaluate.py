@@ -23,7 +23,10 @@ from tvae_core.space import LatentSpace
 Known = Callable[[Sequence[str]], Sequence[bool]]
 Stage = Callable[[str, int, int], None]
 DIAL = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+FINE_DIAL = tuple(round(1 - 0.05 * i, 2) for i in range(21))
 PATH_STEPS = 11
+PATH_NOISES = (1.0, 2.0, 3.0, 4.0, 6.0, 10.0)
+"""Scales of the noise level along a path that `choose_settings` tries."""
 
 
 @dataclass
@@ -124,18 +127,21 @@ def interpolation_metrics(space: LatentSpace, paths: Sequence[Sequence[str]]) ->
     }
 
 
-def _paths(space: LatentSpace, codes: Tensor, how: latent_ops.How) -> Tensor:
+def _paths(codes: Tensor, how: latent_ops.How = "slerp") -> Tensor:
     half = len(codes) // 2
     ends = zip(codes[:half], codes[half : 2 * half], strict=True)
     return torch.stack([latent_ops.path(a, b, PATH_STEPS, how) for a, b in ends])
 
 
 def _decode_paths(
-    space: LatentSpace, paths: Tensor, fidelity: float | Tensor | str
+    space: LatentSpace, paths: Tensor, fidelity: float | str | None, how: latent_ops.How = "slerp"
 ) -> list[list[str]]:
-    setting = fidelity
-    if isinstance(fidelity, Tensor):
-        setting = fidelity.repeat(len(paths))
+    setting: float | str | Tensor
+    if fidelity is None:
+        paths, along = space.follow(paths, how)
+        setting = along.repeat(len(paths))
+    else:
+        setting = fidelity
     texts = space.decode(paths.flatten(0, 1), setting)
     return [texts[i : i + PATH_STEPS] for i in range(0, len(texts), PATH_STEPS)]
 
@@ -174,7 +180,7 @@ def evaluate(
     total = len(dial) + 3
     wanted = [v.canonical for v in space.domain.check(texts)]
     codes = space.encode(texts)
-    paths = _paths(space, codes[: 2 * n_paths], "slerp")
+    paths = _paths(codes[: 2 * n_paths])
     out = Evaluation()
     for index, setting in enumerate(dial):
         tell(f"dial {setting:.2f}", index, total)
@@ -194,20 +200,19 @@ def evaluate(
     chosen = space.defaults["sample_fidelity"]
     decoded = space.decode(codes, chosen)
     back = _encode_some(space, decoded)
-    follow = space.path_settings(PATH_STEPS)
     out.metrics = {
         "reconstruction_exact": _reconstruction(space, wanted, space.decode(codes, 1.0)),
         "token_accuracy": teacher_forced_accuracy(space, texts),
         "fidelity": chosen,
         "cycle_r2": cycle_r2(codes[back[0]], back[1]),
         **_random(space.sample(n_samples, seed, prior).texts, space, known),
-        **interpolation_metrics(space, _decode_paths(space, paths, follow)),
+        **interpolation_metrics(space, _decode_paths(space, paths, None)),
     }
     tell("other priors", len(dial) + 1, total)
     for other in ("gaussian", "normal"):
         found = _random(space.sample(n_samples, seed, other).texts, space, None)
         out.metrics[f"prior_valid_{other}"] = found["prior_valid"]
-    straight = _decode_paths(space, _paths(space, codes[: 2 * n_paths], "lerp"), follow)
+    straight = _decode_paths(space, _paths(codes[: 2 * n_paths], "lerp"), None, "lerp")
     out.metrics["interpolation_valid_lerp"] = interpolation_metrics(space, straight)[
         "interpolation_valid"
     ]
@@ -232,14 +237,43 @@ def _encode_some(space: LatentSpace, texts: Sequence[str]) -> tuple[list[int], T
     return fit, space.encode([texts[i] for i in fit])
 
 
-def choose_settings(evaluation: Evaluation, target_valid: float) -> dict[str, float]:
-    """Defaults for a bundle: the most faithful setting whose prior samples are valid enough.
+def choose_settings(
+    space: LatentSpace,
+    texts: Sequence[str],
+    target_valid: float,
+    n_samples: int = 500,
+    seed: int = 1,
+    stage: Stage | None = None,
+) -> dict[str, float]:
+    """Defaults for a bundle: the most faithful settings that are valid enough.
 
     Args:
-        evaluation: with its dial measured.
-        target_valid: validity to reach; where no setting does, the most valid one is taken.
+        space: what is measured.
+        texts: items whose pairs are the ends of paths; not those of a later report.
+        target_valid: validity of flow samples to reach; where no setting does, the most valid one
+            is taken. For paths the most valid `path_noise` of `PATH_NOISES` is taken.
+        n_samples: samples at each setting.
+        seed: of the samples; not that of a later report.
+        stage: progress callback `(what, done, total)`.
     """
-    rows = sorted(evaluation.dial, key=lambda row: -row["fidelity"])
-    good = [row for row in rows if row["prior_valid"] >= target_valid]
-    best = good[0] if good else max(rows, key=lambda row: row["prior_valid"])
-    return {"sample_fidelity": best["fidelity"]}
+    tell = stage or (lambda what, done, total: None)
+    total, valid, best = len(FINE_DIAL) + len(PATH_NOISES), {}, None
+    for index, setting in enumerate(FINE_DIAL):
+        tell(f"dial {setting:.2f}", index, total)
+        sampled = space.sample(n_samples, seed, "flow", setting, 0.0).texts
+        valid[setting] = _random(sampled, space, None)["prior_valid"]
+        if valid[setting] >= target_valid:
+            best = setting
+            break
+    chosen = max(valid, key=lambda setting: valid[setting]) if best is None else best
+    paths, found = _paths(space.encode(texts)), {}
+    for index, scale in enumerate(PATH_NOISES):
+        tell(f"path noise {scale:g}", len(FINE_DIAL) + index, total)
+        trial = LatentSpace(
+            space.model, space.tokenizer, space.priors, space.domain, {"path_noise": scale}
+        )
+        metrics = interpolation_metrics(trial, _decode_paths(trial, paths, None))
+        found[scale] = metrics["interpolation_valid"]
+    tell("done", total, total)
+    noise = max(found, key=lambda scale: found[scale])
+    return {"sample_fidelity": chosen, "path_noise": noise}

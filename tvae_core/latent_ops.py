@@ -76,15 +76,27 @@ def path(
     return torch.stack([slerp(start, end, t, per_token) for t in shares])
 
 
-def path_sigma(steps: int) -> Tensor:
-    """Noise levels that follow a path between two unrelated codes, `(steps,)`.
+def path_weights(steps: int, how: How = "slerp") -> tuple[Tensor, Tensor]:
+    """Weights of the nearer and the farther end along a path between unrelated codes.
 
-    A point at share `t` of the arc is the nearer end under the other as noise: weights
-    `cos(a)` and `sin(a)` with `a = min(t, 1 - t) * pi / 2` make a noise level of `tan(a)`, so 0 at
-    the ends (reproduce them) and 1 in the middle.
+    `cos` and `sin` of `min(t, 1 - t) * pi / 2` for `slerp` (codes at a right angle, which
+    unrelated ones are in many dimensions), `1 - t` and `t` for `lerp`; each `(steps,)`.
     """
     shares = torch.linspace(0, 1, steps)
-    return (torch.minimum(shares, 1 - shares) * math.pi / 2).tan()
+    far = torch.minimum(shares, 1 - shares)
+    if how == "lerp":
+        return 1 - far, far
+    return (far * math.pi / 2).cos(), (far * math.pi / 2).sin()
+
+
+def path_sigma(steps: int, how: How = "slerp") -> Tensor:
+    """Noise levels that follow a path, `(steps,)`, in units of the codes' spread.
+
+    A point of the path is the nearer end with the farther one as noise: 0 at the ends (reproduce
+    them), 1 in the middle.
+    """
+    near, far = path_weights(steps, how)
+    return far / near
 
 
 def grid(corners: Tensor, rows: int, columns: int) -> Tensor:

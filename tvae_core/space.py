@@ -7,7 +7,7 @@ space.sample(10).texts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,14 @@ from torch import Tensor
 
 from tvae_core import latent_ops
 from tvae_core.checkpoint import Bundle, load_bundle
-from tvae_core.data import pad_rows
-from tvae_core.domain import Domain, DomainError
-from tvae_core.generate import check_sampling, decode_latents
+from tvae_core.codec import Codec, Progress
+from tvae_core.domain import Domain
+from tvae_core.generate import check_sampling
 from tvae_core.latent_ops import How, Projection
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import fidelity_of, sigma_of
 from tvae_core.prior import PriorSet
 from tvae_core.rng import normal_rows
-
-Progress = Callable[[int, int], None]
-AUTO_SETTINGS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
-"""Settings of the dial that `fidelity="auto"` tries, most faithful first."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class PathPoint:
     text: str
 
 
-class LatentSpace:
+class LatentSpace(Codec):
     """The verbs of a trained model: encode, decode, sample, interpolate, neighbours, map.
 
     Args:
@@ -71,8 +67,13 @@ class LatentSpace:
         defaults: dict[str, float] | None = None,
         bundle: Bundle | None = None,
     ) -> None:
-        self.model, self.tokenizer, self.priors, self.domain = model, tokenizer, priors, domain
-        self.defaults = {"sample_fidelity": 0.5, "sample_temperature": 0.0} | (defaults or {})
+        super().__init__(model, tokenizer, domain)
+        self.priors = priors
+        self.defaults = {
+            "sample_fidelity": 0.5,
+            "sample_temperature": 0.0,
+            "path_noise": 2.0,
+        } | (defaults or {})
         self._bundle = bundle
 
     @classmethod
@@ -94,107 +95,6 @@ class LatentSpace:
         if self._bundle is None:
             raise ValueError("this latent space was not loaded from a bundle")
         return self._bundle
-
-    @torch.inference_mode()
-    def encode(
-        self, texts: Sequence[str], batch_size: int = 256, progress: Progress | None = None
-    ) -> Tensor:
-        """Codes of texts, `(n, n_latent, latent_size)` on the CPU, without noise.
-
-        Raises:
-            DomainError: for an empty text, or one longer than the model takes.
-        """
-        rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
-        limit = self.model.config.max_length
-        for text, row in zip(texts, rows, strict=True):
-            if not row:
-                raise DomainError("the text is empty")
-            if len(row) > limit:
-                short = text if len(text) <= 60 else text[:57] + "..."
-                raise DomainError(f"{short!r} has {len(row)} tokens; this bundle takes {limit}")
-        shape = (self.model.config.n_latent, self.model.config.latent_size)
-        out = torch.zeros(len(rows), *shape)
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        for start in range(0, len(order), batch_size):
-            part = order[start : start + batch_size]
-            ids = pad_rows([torch.tensor(rows[i]) for i in part]).to(self.model.device)
-            out[part] = self.model.encode(ids).float().cpu()
-            if progress is not None:
-                progress(start + len(part), len(rows))
-        return out
-
-    def decode(
-        self,
-        latents: Tensor,
-        fidelity: float | Tensor | str = 1.0,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        seed: int = 0,
-        first_row: int = 0,
-        batch_size: int = 256,
-        progress: Progress | None = None,
-    ) -> list[str]:
-        """Texts of codes.
-
-        Args:
-            latents: `(n, n_latent, latent_size)`.
-            fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`: each code at the most
-                faithful setting whose text passes the domain's check (the smoothest, if none).
-            temperature: 0 is greedy.
-            top_p: nucleus of the sampling.
-            seed: of the sampling.
-            first_row: number of the first code in the seed's draws.
-            batch_size: codes decoded at once.
-            progress: called with (done, total).
-
-        Raises:
-            ValueError: for settings out of range.
-        """
-        if isinstance(fidelity, str):
-            if fidelity != "auto":
-                raise ValueError(f"fidelity is a number in 0..1 or auto, not {fidelity!r}")
-            return self._decode_auto(
-                latents, temperature, top_p, seed, first_row, batch_size, progress
-            )
-        rows = decode_latents(
-            self.model,
-            latents,
-            sigma_of(self.model.config, fidelity),
-            temperature=temperature,
-            top_p=top_p,
-            seed=seed,
-            first_row=first_row,
-            batch_size=batch_size,
-            progress=progress,
-        )
-        texts: list[str] = self.tokenizer.batch_decode(rows) if rows else []
-        return texts
-
-    def _decode_auto(
-        self,
-        latents: Tensor,
-        temperature: float,
-        top_p: float,
-        seed: int,
-        first_row: int,
-        batch_size: int,
-        progress: Progress | None,
-    ) -> list[str]:
-        texts = [""] * len(latents)
-        left = list(range(len(latents)))
-        for setting in AUTO_SETTINGS:
-            if not left:
-                break
-            tried = self.decode(
-                latents[left], setting, temperature, top_p, seed, first_row, batch_size
-            )
-            verdicts = self.domain.check(tried)
-            for i, text in zip(left, tried, strict=True):
-                texts[i] = text
-            left = [i for i, verdict in zip(left, verdicts, strict=True) if not verdict.ok]
-            if progress is not None:
-                progress(len(latents) - len(left), len(latents))
-        return texts
 
     def _setting(self, fidelity: float | None) -> float:
         value = self.defaults["sample_fidelity"] if fidelity is None else float(fidelity)
@@ -273,10 +173,6 @@ class LatentSpace:
                 progress(len(texts), n)
         return Samples(texts, torch.cat(latents), setting)
 
-    def reconstruct(self, texts: Sequence[str], fidelity: float | str = 1.0) -> list[str]:
-        """Encodes and decodes texts."""
-        return self.decode(self.encode(texts), fidelity)
-
     def interpolate(
         self,
         a: str,
@@ -296,15 +192,14 @@ class LatentSpace:
             per_token: an arc for each latent token.
             fidelity: setting of the dial for all points, `auto`, or None to follow the path: the
                 ends most faithfully, points between at the noise level that the other end makes
-                (see `latent_ops.path_sigma`), times the bundle's `path_noise`.
+                (see `follow`).
         """
         codes = self.encode([a, b])
         path = latent_ops.path(codes[0], codes[1], steps, how, per_token)
-        settings = self.path_settings(steps) if fidelity is None else None
-        if settings is not None:
-            texts, shown = self.decode(path, settings), settings.tolist()
+        if fidelity is None:
+            read, settings = self.follow(path[None], how)
+            texts, shown = self.decode(read[0], settings), settings.tolist()
         else:
-            assert fidelity is not None
             texts = self.decode(path, fidelity)
             shown = [float("nan") if isinstance(fidelity, str) else float(fidelity)] * steps
         shares = torch.linspace(0, 1, steps).tolist()
@@ -319,10 +214,26 @@ class LatentSpace:
         covariance = self.priors.gaussian.covariance
         return float(covariance.diagonal().mean().sqrt())
 
-    def path_settings(self, steps: int) -> Tensor:
-        """Settings of the dial along a path, `(steps,)`; 1 at both ends."""
-        scale = self.defaults.get("path_noise", 1.0)
-        return fidelity_of(self.model.config, latent_ops.path_sigma(steps) * scale)
+    def follow(self, paths: Tensor, how: How = "slerp") -> tuple[Tensor, Tensor]:
+        """Reads each point of a path as its nearer end under noise made by the farther one.
+
+        With weights `near` and `far` of the ends, the point is `near * (end + sigma * noise)` for
+        `sigma = far / near * spread`; what the decoder was trained on at that level is
+        `(end + sigma * noise) / sqrt(1 + sigma^2)`. The bundle's `path_noise` scales the level.
+
+        Args:
+            paths: `(n, steps, n_latent, latent_size)`, made by `latent_ops.path`.
+            how: how they were made.
+
+        Returns:
+            Codes to decode, of the same shape, and the settings of the dial `(steps,)`.
+        """
+        steps, config = paths.shape[1], self.model.config
+        near, _ = latent_ops.path_weights(steps, how)
+        scale = self.defaults["path_noise"] * self.spread
+        sigma = (latent_ops.path_sigma(steps, how) * scale).clamp(max=config.sigma_max)
+        factor = 1 / (near * (1 + sigma.square()).sqrt())
+        return paths * factor[None, :, None, None], fidelity_of(config, sigma)
 
     def neighbours(
         self,

@@ -37,7 +37,6 @@ from tvae_core.tracking import ProgressLog, check_trackers
 from tvae_core.trainer import TVAETrainer, last_checkpoint
 
 PROBE_DIAL = (1.0, 0.5, 0.2)
-BUNDLE_DIAL = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 
 
 @dataclass(frozen=True)
@@ -163,13 +162,17 @@ def train(
     minutes = (time.monotonic() - started) / 60
     model.eval()  # type: ignore[no-untyped-call]
     space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings)
+    own = rows.texts(rng.permutation(len(rows))[: len(texts)].tolist())
+    defaults = choose_settings(
+        space, own, settings.target_valid, max(settings.eval_items, 16), stage=_stages("settings")
+    )
+    space.defaults |= defaults
     evaluation = evaluate(
         space,
         texts,
         n_samples=max(settings.eval_items, 16),
-        n_paths=min(64, len(texts) // 2),
-        dial=BUNDLE_DIAL,
-        stage=_stages(),
+        n_paths=min(100, len(texts) // 2),
+        stage=_stages("evaluate"),
     )
     manifest = {
         "domain": domain.name,
@@ -185,7 +188,7 @@ def train(
             "sigma_max": round(capacity_bits(config.code_size, config.sigma_max), 1),
         },
         "prior_loss": round(prior_loss, 4),
-        "defaults": choose_settings(evaluation, settings.target_valid),
+        "defaults": defaults,
         "data": {
             key: prepared.manifest.get(key)
             for key in ("source", "source_sha256", "licence", "tokenizer_sha256", "counts", "seed")
@@ -287,6 +290,6 @@ def _longest(rows: TokenRows) -> int:
     return max(16, int(rows.lengths.max()) * 3 // 2)
 
 
-def _stages() -> Callable[[str, int, int], None]:
-    bar = Bar("evaluate", "stage")
+def _stages(name: str) -> Callable[[str, int, int], None]:
+    bar = Bar(name, "stage")
     return lambda what, done, total: bar(done, total)

@@ -80,21 +80,21 @@ class TVAETrainer(Trainer):
         output: TVAEOutput = model(**inputs)
         if model.training:
             for name in PARTS:
-                value = getattr(output, name)
-                self._sums[name] = self._sums.get(name, torch.zeros(())) + value.float().cpu()
+                value = getattr(output, name).detach().float()
+                self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._seen += 1
             self._codes = output.latents
-            if output.loss is not None and not math.isfinite(float(output.loss.detach())):
-                raise FloatingPointError(
-                    f"the loss is {float(output.loss.detach())} at step {self.state.global_step}; "
-                    "lower --learning-rate or --mmd-weight and resume from the last checkpoint"
-                )
         return (output.loss, output) if return_outputs else output.loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds the means of the loss parts since the last line, and the code's statistics."""
         if "loss" in logs and self._seen:
             logs |= {name: float(total / self._seen) for name, total in self._sums.items()}
+            if not math.isfinite(logs["reconstruction"] + logs["mmd"]):
+                raise FloatingPointError(
+                    f"the loss is not finite at step {self.state.global_step}; lower "
+                    "--learning-rate and start again: the run resumes from its last checkpoint"
+                )
             if self._codes is not None:
                 logs |= code_statistics(self._codes)
             self._sums, self._seen = {}, 0

@@ -63,6 +63,12 @@ def remember(name: str, key: Hashable, make: Callable[[], T]) -> T:
     return cast(T, kept[1])
 
 
+def recall(name: str, first: Hashable) -> Any:
+    """What `remember` keeps under `name`, if its key begins with `first`; None otherwise."""
+    kept = st.session_state.get(f"_{name}")
+    return None if kept is None or kept[0][0] != first else kept[1]
+
+
 def go(page: str, **values: Any) -> None:
     """Opens another page of the app, with widgets' values for it."""
     later(**values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+import torch
 from torch import Tensor
 
 from apps.common.bundle import Workbench
@@ -12,7 +13,7 @@ from apps.common.cards import draw_cards
 from apps.common.dial import fidelity_dial
 from apps.common.downloads import download_bar
 from apps.common.job import Job, progress_row, sampling, work
-from apps.common.page import remember, shown_errors
+from apps.common.page import recall, remember, shown_errors
 from apps.common.pager import page_of
 from apps.molecule_parts.facts import Facts, facts_of, novelty, prepare
 from apps.molecule_parts.landscape import Landscape, map_figure
@@ -20,6 +21,7 @@ from apps.molecule_parts.view import ALL_SCORES, LABELS, follow, molecule_card
 from apps.molecule_parts.workplace import (
     decode,
     encode,
+    fits,
     frame,
     known_set,
     provenance,
@@ -59,13 +61,14 @@ def controls(bench: Workbench) -> tuple[Job, str]:
 
 def landscape(bench: Workbench, job: Job) -> Landscape:
     """The map of a job's distinct valid molecules."""
-    limit = bench.space.model.config.max_length
     distinct: dict[str, Facts] = {}
     for text in job.texts:
         item = facts_of(text)
-        if item.ok and len(bench.space.tokenizer.tokenize(item.smiles)) <= limit:
+        if item.ok:
             distinct.setdefault(item.inchikey, item)
-    facts = list(distinct.values())
+    found = list(distinct.values())
+    short = fits(bench, [item.smiles for item in found]) if found else []
+    facts = [item for item, fit in zip(found, short, strict=True) if fit]
     if len(facts) < 3:
         raise ValueError("a map needs at least three molecules: sample more, or lower the fidelity")
     return Landscape.of(facts, encode(bench, [item.smiles for item in facts]))
@@ -73,20 +76,14 @@ def landscape(bench: Workbench, job: Job) -> Landscape:
 
 def marks(bench: Workbench) -> dict[str, Tensor]:
     """Codes of the Molecule page's molecule and of the last walk, if there are any."""
+    code = recall("molecule_code", bench.hash)
+    points = recall("walk", bench.hash)
     found: dict[str, Tensor] = {}
-    code = st.session_state.get("_molecule_code")
-    if code is not None and code[0][0] == bench.hash:
-        found["my molecule"] = code[1][None]
-    walk = st.session_state.get("_walk")
-    if walk is not None and walk[0][0] == bench.hash:
-        found["my walk"] = bench.space.encode([]) if not walk[1] else _stacked(walk[1])
+    if code is not None:
+        found["my molecule"] = code[None]
+    if points is not None:
+        found["my walk"] = torch.stack([point.latent for point in points])
     return found
-
-
-def _stacked(points: list[Any]) -> Tensor:
-    import torch
-
-    return torch.stack([point.latent for point in points])
 
 
 def chosen_points(event: Any, land: Landscape) -> tuple[list[int], list[int]]:
@@ -157,8 +154,8 @@ def draw_selection(bench: Workbench, land: Landscape, job: Job, event: Any) -> N
         draw_place(bench, land, typed[1])
     else:
         st.info(
-            "Click a point to see its molecule, or drag a box around several. Click one of the "
-            "faint dots to decode the place between them.",
+            "Click a point to see its molecule, or a faint dot to decode the place between them. "
+            "The box and the lasso above the map select several.",
             icon=":material/touch_app:",
         )
 
@@ -188,7 +185,10 @@ def main() -> None:
                 key=f"map_chart_{len(land.facts)}_{job.seed}",
                 on_select="rerun",
                 selection_mode=("points", "box", "lasso"),
-                config={"displaylogo": False},
+                config={
+                    "displaylogo": False,
+                    "modeBarButtonsToRemove": ["toImage", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+                },
                 alt="molecules on a map of the latent space",
             )
             st.caption(

@@ -52,9 +52,7 @@ def main() -> None:
         "what lives around it.",
     )
     typed = smiles_input("SMILES", "smiles", EXAMPLES["paracetamol"])
-    if st.toggle("Draw it", key="molecule_draw", persist_state="session"):
-        with st.container(width=820):
-            sketcher("smiles", typed)
+    sketcher("smiles", typed)
     facts = facts_of(typed)
     if not facts.ok:
         assert facts.problem is not None

@@ -25,6 +25,7 @@ from tvae_core.prior import PRIORS
 
 FIRST_N, MOST = 48, 5000
 PER_PAGE = 24
+# How a card calls what stopped its molecule.
 LOST_AS = {
     "parsed": "invalid",
     "unique": "repeated",
@@ -32,7 +33,6 @@ LOST_AS = {
     "window": "outside the window",
     "novel": "known",
 }
-"""How a card calls what stopped its molecule."""
 
 PRIOR_HELP = (
     "Where codes come from. flow: a network fitted to the codes of the training set. gaussian: "

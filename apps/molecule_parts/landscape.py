@@ -79,8 +79,10 @@ def map_figure(land: Landscape, score: str, marks: dict[str, Tensor]) -> go.Figu
         x=grid[:, 0].tolist(),
         y=grid[:, 1].tolist(),
         mode="markers",
-        marker={"size": 5, "color": "rgba(128,145,148,0.28)"},
+        marker={"size": 5, "color": "#80919a", "opacity": 0.28},
         name="empty places",
+        unselected={"marker": {"opacity": 0.28}},
+        selected={"marker": {"opacity": 1.0, "size": 10, "color": "#d9480f"}},
         hovertemplate="decode this place<extra></extra>",
         customdata=[["place", i] for i in range(len(grid))],
     )
@@ -97,6 +99,8 @@ def map_figure(land: Landscape, score: str, marks: dict[str, Tensor]) -> go.Figu
             "colorbar": {"title": {"text": LABELS[score][0]}, "thickness": 12, "len": 0.85},
         },
         name="molecules",
+        unselected={"marker": {"opacity": 0.5}},
+        selected={"marker": {"opacity": 1.0, "size": 14}},
         text=[
             f"{LABELS[score][0]} {written(score, value)}<br>{item.smiles[:60]}"
             for item, value in zip(land.facts, values, strict=True)
@@ -121,9 +125,9 @@ def map_figure(land: Landscape, score: str, marks: dict[str, Tensor]) -> go.Figu
         height=560,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         showlegend=bool(marks),
-        legend={"orientation": "h", "y": 1.06, "x": 0},
+        legend={"orientation": "h", "y": -0.14, "x": 0},
         clickmode="event+select",
-        dragmode="select",
+        dragmode="pan",
     )
     figure.update_xaxes(title=f"component 1 ({one:.0%} of the variance)", zeroline=False)
     figure.update_yaxes(title=f"component 2 ({two:.0%})", zeroline=False)

@@ -46,19 +46,28 @@ def smiles_input(label: str, key: str, default: str) -> str:
 
 
 def sketcher(key: str, current: str) -> None:
-    """The editor; *Apply* puts what is drawn into the text field `key`.
+    """The editor behind a switch; *Apply* puts what is drawn into the text field `key`.
 
     The editor follows the text field, but not what came from the editor itself, so that a drawing
     stays as its author laid it out.
     """
+    kept = f"_{key}_sketch"
+    shown = st.toggle("Draw it", key=f"{key}_draw", persist_state="session")
+    if st.session_state.get("_turned") or not shown:
+        st.session_state.pop(kept, None)
+    if not shown:
+        return
     from streamlit_jsme import st_jsme
 
-    state = st.session_state.setdefault(f"_{key}_sketch", {"shown": current, "applied": ""})
+    state = st.session_state.setdefault(kept, {"shown": current, "applied": ""})
     if current not in (state["applied"], state["shown"]):
-        state["shown"] = current
-    _guard(key=f"{key}_guard")
-    drawn = st_jsme(state["shown"], height=360, key=f"{key}_jsme")
-    if drawn and drawn != state["applied"]:
-        state["applied"] = drawn
+        state.update(shown=current)
+    with st.container(width=820):
+        _guard(key=f"{key}_guard")
+        drawn = st_jsme(state["shown"], height=360, key=f"{key}_jsme")
+    if not drawn and state["applied"]:
+        state.update(shown="", applied="")
+    elif drawn and drawn != state["applied"]:
+        state.update(applied=drawn)
         later(**{key: drawn})
         st.rerun()

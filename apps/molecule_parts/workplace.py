@@ -100,6 +100,13 @@ def encode(bench: Workbench, smiles: Sequence[str]) -> Tensor:
         return bench.space.encode(smiles)
 
 
+def fits(bench: Workbench, smiles: Sequence[str]) -> list[bool]:
+    """Which molecules are short enough for the bundle."""
+    with bench.lock:
+        rows = bench.space.tokenizer(list(smiles), add_special_tokens=False)["input_ids"]
+    return [0 < len(row) <= bench.space.model.config.max_length for row in rows]
+
+
 def decode(bench: Workbench, codes: Tensor, fidelity: float | Tensor | str) -> list[str]:
     """Texts of a few codes, greedily, in turn with the other sessions."""
     with bench.lock, torch.inference_mode():

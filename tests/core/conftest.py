@@ -1,0 +1,211 @@
+"""A toy language for the core: digit strings that end in their own checksum, and tiny models."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from tvae_core.config import TVAEConfig
+from tvae_core.data import pad_rows
+from tvae_core.domain import DomainError, Rendered, Verdict
+from tvae_core.model import TransformerVAE
+from tvae_core.prior import PriorSet
+from tvae_core.space import LatentSpace
+
+TINY: dict[str, Any] = {
+    "vocab_size": 14,
+    "max_length": 40,
+    "d_model": 32,
+    "n_heads": 2,
+    "d_ff": 48,
+    "encoder_blocks": (1, 1),
+    "decoder_layers": 1,
+    "n_latent": 2,
+    "latent_size": 4,
+    "sigma_max": 1.0,
+    "mmd_memory": 32,
+    "initializer_range": 0.2,  # logits far apart even in an untrained model
+}
+
+
+class ToyDomain:
+    """Digit strings; valid ones end in the sum of the others modulo ten."""
+
+    name = "toy"
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._tokenizer = tokenizer
+
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        return self._tokenizer
+
+    def to_text(self, item: Any) -> str:
+        return str(item)
+
+    def from_text(self, text: str) -> str:
+        (verdict,) = self.check([text])
+        if not verdict.ok:
+            raise DomainError(verdict.reason or "")
+        return text
+
+    def check(self, texts: Sequence[str]) -> list[Verdict]:
+        return [
+            Verdict(True, text)
+            if len(text) > 1 and text.isdigit() and sum(map(int, text[:-1])) % 10 == int(text[-1])
+            else Verdict(False, reason="wrong checksum")
+            for text in texts
+        ]
+
+    def score(self, texts: Sequence[str]) -> dict[str, Any]:
+        return {"length": np.array([float(len(text)) for text in texts])}
+
+    def render(self, text: str) -> Rendered:
+        return Rendered("text", text)
+
+    def examples(self) -> list[str]:
+        return ["1236"]
+
+
+def toy_words(n: int, seed: int = 0, shortest: int = 3, longest: int = 6) -> list[str]:
+    """Distinct valid strings."""
+    rng = random.Random(seed)
+    found: dict[str, None] = {}
+    while len(found) < n:
+        body = rng.choices("0123456789", k=rng.randint(shortest, longest) - 1)
+        found["".join(body) + str(sum(map(int, body)) % 10)] = None
+    return list(found)
+
+
+@pytest.fixture(scope="session")
+def words() -> Callable[..., list[str]]:
+    return toy_words
+
+
+@pytest.fixture(scope="session")
+def toy_tokenizer() -> PreTrainedTokenizerFast:
+    names = ["<pad>", "<bos>", "<eos>", "<mask>", *"0123456789"]
+    backend = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "<mask>"))
+    backend.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    backend.decoder = decoders.Fuse()
+    special = dict(zip(("pad_token", "bos_token", "eos_token", "mask_token"), names, strict=False))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, clean_up_tokenization_spaces=False, **special
+    )
+
+
+@pytest.fixture(scope="session")
+def toy(toy_tokenizer: PreTrainedTokenizerFast) -> ToyDomain:
+    return ToyDomain(toy_tokenizer)
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> Callable[..., TVAEConfig]:
+    """`tiny_config(**changes)`: the smallest model that has every part."""
+    return lambda **changes: TVAEConfig(**(TINY | changes))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_config: Callable[..., TVAEConfig]) -> Callable[..., TransformerVAE]:
+    """`tiny_model(seed=0, **changes)`: an untrained model in eval mode."""
+
+    def make(seed: int = 0, **changes: Any) -> TransformerVAE:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return TransformerVAE(tiny_config(**changes)).eval()
+
+    return make
+
+
+def token_rows(words: Sequence[str]) -> list[torch.Tensor]:
+    return [torch.tensor([int(c) + 4 for c in word]) for word in words]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that was trained on `words`, and the loss parts of each step."""
+
+    model: TransformerVAE
+    words: list[str]
+    ids: torch.Tensor
+    losses: list[float]
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_model: Callable[..., TransformerVAE]) -> Trained:
+    """Sixty strings learned by heart in a few seconds."""
+    model = tiny_model(latent_size=16, sigma_max=0.6, mmd_weight=0.5)
+    words = toy_words(60)
+    ids = pad_rows(token_rows(words))
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-2, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-2, total_steps=100, pct_start=0.2)
+    losses = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model.train()
+        for _ in range(100):
+            output = model(ids)
+            optimiser.zero_grad()
+            output.loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(float(output.reconstruction))
+    return Trained(model.eval(), words, ids, losses)
+
+
+@pytest.fixture(scope="session")
+def trained_space(
+    trained: Trained, toy: ToyDomain, toy_tokenizer: PreTrainedTokenizerFast
+) -> LatentSpace:
+    """The trained model with a Gaussian prior of its codes and a flow that was never fitted."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        priors = PriorSet(trained.model.config.code_size, width=16, depth=1)
+    space = LatentSpace(trained.model, toy_tokenizer, priors.eval(), toy)
+    priors.gaussian.fit(space.encode(trained.words).flatten(1))
+    return space
+
+
+@pytest.fixture
+def prepared(
+    tmp_path: Path, toy_tokenizer: PreTrainedTokenizerFast
+) -> Callable[..., Path]:
+    """`prepared(splits)`: writes a prepared set, as `data_prep` does, of texts by split."""
+
+    def write(
+        splits: dict[str, list[str]], domain: str = "toy", name: str = "data", chunk: int = 1000
+    ) -> Path:
+        folder = tmp_path / name
+        tables = {}
+        for split, texts in splits.items():
+            ids = toy_tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+            table = datasets.Dataset.from_dict(
+                {"text": texts, "input_ids": ids, "length": [len(row) for row in ids]},
+                features=datasets.Features(
+                    {
+                        "text": datasets.Value("string"),
+                        "input_ids": datasets.List(datasets.Value("int16")),
+                        "length": datasets.Value("int32"),
+                    }
+                ),
+            )
+            tables[split] = table
+        datasets.disable_progress_bars()
+        datasets.DatasetDict(tables).save_to_disk(str(folder))
+        toy_tokenizer.save_pretrained(str(folder))
+        manifest = {"domain": domain, "format_version": 1, "source": "toy", "seed": 0}
+        manifest["counts"] = {split: len(texts) for split, texts in splits.items()}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        return folder
+
+    return write

@@ -1,0 +1,137 @@
+"""`Codec`: texts to latent codes and back, at any setting of the fidelity dial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tvae_core.data import pad_rows
+from tvae_core.domain import Domain, DomainError
+from tvae_core.generate import decode_latents
+from tvae_core.model import TransformerVAE
+from tvae_core.noise import sigma_of
+
+Progress = Callable[[int, int], None]
+AUTO_SETTINGS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
+"""Settings of the dial that `fidelity="auto"` tries, most faithful first."""
+
+
+class Codec:
+    """Encodes and decodes texts with a model and a tokenizer.
+
+    Args:
+        model: in eval mode.
+        tokenizer: of the model's vocabulary.
+        domain: gives `check` for `fidelity="auto"`.
+    """
+
+    def __init__(self, model: TransformerVAE, tokenizer: Any, domain: Domain) -> None:
+        self.model, self.tokenizer, self.domain = model, tokenizer, domain
+
+    @torch.inference_mode()
+    def encode(
+        self, texts: Sequence[str], batch_size: int = 256, progress: Progress | None = None
+    ) -> Tensor:
+        """Codes of texts, `(n, n_latent, latent_size)` on the CPU, without noise.
+
+        Raises:
+            DomainError: for an empty text, or one longer than the model takes.
+        """
+        rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+        limit = self.model.config.max_length
+        for text, row in zip(texts, rows, strict=True):
+            if not row:
+                raise DomainError("the text is empty")
+            if len(row) > limit:
+                short = text if len(text) <= 60 else text[:57] + "..."
+                raise DomainError(f"{short!r} has {len(row)} tokens; this bundle takes {limit}")
+        shape = (self.model.config.n_latent, self.model.config.latent_size)
+        out = torch.zeros(len(rows), *shape)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        for start in range(0, len(order), batch_size):
+            part = order[start : start + batch_size]
+            ids = pad_rows([torch.tensor(rows[i]) for i in part]).to(self.model.device)
+            out[part] = self.model.encode(ids).float().cpu()
+            if progress is not None:
+                progress(start + len(part), len(rows))
+        return out
+
+    def decode(
+        self,
+        latents: Tensor,
+        fidelity: float | Tensor | str = 1.0,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        first_row: int = 0,
+        batch_size: int = 256,
+        progress: Progress | None = None,
+    ) -> list[str]:
+        """Texts of codes.
+
+        Args:
+            latents: `(n, n_latent, latent_size)`.
+            fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`: each code at the most
+                faithful setting whose text passes the domain's check (the smoothest, if none).
+            temperature: 0 is greedy.
+            top_p: nucleus of the sampling.
+            seed: of the sampling.
+            first_row: number of the first code in the seed's draws.
+            batch_size: codes decoded at once.
+            progress: called with (done, total).
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        if isinstance(fidelity, str):
+            if fidelity != "auto":
+                raise ValueError(f"fidelity is a number in 0..1 or auto, not {fidelity!r}")
+            return self._decode_auto(
+                latents, temperature, top_p, seed, first_row, batch_size, progress
+            )
+        rows = decode_latents(
+            self.model,
+            latents,
+            sigma_of(self.model.config, fidelity),
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed,
+            first_row=first_row,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        texts: list[str] = self.tokenizer.batch_decode(rows) if rows else []
+        return texts
+
+    def _decode_auto(
+        self,
+        latents: Tensor,
+        temperature: float,
+        top_p: float,
+        seed: int,
+        first_row: int,
+        batch_size: int,
+        progress: Progress | None,
+    ) -> list[str]:
+        texts = [""] * len(latents)
+        left = list(range(len(latents)))
+        for setting in AUTO_SETTINGS:
+            if not left:
+                break
+            tried = self.decode(
+                latents[left], setting, temperature, top_p, seed, first_row, batch_size
+            )
+            verdicts = self.domain.check(tried)
+            for i, text in zip(left, tried, strict=True):
+                texts[i] = text
+            left = [i for i, verdict in zip(left, verdicts, strict=True) if not verdict.ok]
+            if progress is not None:
+                progress(len(latents) - len(left), len(latents))
+        return texts
+
+    def reconstruct(self, texts: Sequence[str], fidelity: float | str = 1.0) -> list[str]:
+        """Encodes and decodes texts."""
+        return self.decode(self.encode(texts), fidelity)
