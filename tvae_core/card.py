@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 from tvae_core.evaluate import Evaluation
+from tvae_core.files import write_whole
 
 
 def model_card(manifest: dict[str, Any], evaluation: Evaluation) -> str:
@@ -42,49 +45,50 @@ Along the fidelity dial (1: follow the code; 0: stay valid):
 """
 
 
-_SIZE, _LEFT, _TOP, _SIDE = (640, 400), 60, 24, 320
 _LINES = (
-    ("prior_valid", "valid prior samples", "#1f77b4"),
-    ("interpolation_valid", "valid interpolations", "#d95f02"),
+    ("prior_valid", "valid prior samples", "tab:blue"),
+    ("interpolation_valid", "valid interpolations", "tab:orange"),
 )
 
 
-def front_svg(evaluation: Evaluation) -> str:
-    """The front (reconstruction, validity) over the dial as a drawing, each point a setting."""
+def draw_front(evaluation: Evaluation, path: Path) -> None:
+    """Draws the front (reconstruction, validity) over the dial, each point a setting.
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        return _LEFT + x * (_SIDE + 180), _TOP + (1 - y) * _SIDE
+    Args:
+        evaluation: with its dial measured.
+        path: a .svg, .png or .pdf file; written whole.
 
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE[0]} {_SIZE[1]}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{_SIZE[0]}" height="{_SIZE[1]}" fill="white"/>',
-    ]
-    for tick in (0, 0.2, 0.4, 0.6, 0.8, 1.0):
-        (x, bottom), (left, y) = place(tick, 0), place(0, tick)
-        parts.append(f'<line x1="{x}" y1="{_TOP}" x2="{x}" y2="{bottom}" stroke="#ddd"/>')
-        parts.append(f'<line x1="{left}" y1="{y}" x2="{place(1, 0)[0]}" y2="{y}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
-        parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{tick:g}</text>')
-    for index, (key, title, colour) in enumerate(_LINES):
-        rows = [r for r in evaluation.dial if r.get(key, float("nan")) == r.get(key)]
-        points = [place(r["reconstruction_exact"], r[key]) for r in rows]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for (x, y), row in zip(points, rows, strict=True):
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
-            if index == 0:
-                parts.append(
-                    f'<text x="{x:.1f}" y="{y - 8:.1f}" text-anchor="middle" font-size="10">'
-                    f"{row['fidelity']:g}</text>"
-                )
-        y = _TOP + _SIDE - 34 + 18 * index
-        parts.append(f'<circle cx="{_LEFT + 16}" cy="{y - 4}" r="4" fill="{colour}"/>')
-        parts.append(f'<text x="{_LEFT + 28}" y="{y}">{title}</text>')
-    centre = place(0.5, 0)
-    parts.append(
-        f'<text x="{centre[0]}" y="{centre[1] + 38}" text-anchor="middle">'
-        "exact reconstruction (numbers: setting of the dial)</text>"
+    Raises:
+        ValueError: for another ending.
+    """
+    from matplotlib.figure import Figure
+
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("svg", "png", "pdf"):
+        raise ValueError(f"{path}: a plot is written as .svg, .png or .pdf")
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    settings = [row["fidelity"] for row in evaluation.dial]
+    across = [row["reconstruction_exact"] for row in evaluation.dial]
+    for key, title, colour in _LINES:
+        up = [row[key] for row in evaluation.dial]
+        axes.plot(across, up, marker="o", label=title, color=colour)
+    last: float | None = None
+    for x, row, setting in zip(across, evaluation.dial, settings, strict=True):
+        if last is None or abs(row["prior_valid"] - last) > 0.04:
+            spot = (x, row["prior_valid"])
+            axes.annotate(
+                f"{setting:g}", spot, textcoords="offset points", xytext=(6, 6), fontsize=8
+            )
+            last = row["prior_valid"]
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 1.02),
+        xlabel="exact reconstruction (numbers: setting of the dial)",
+        ylabel="valid share",
     )
-    parts.append("</svg>")
-    return "\n".join(parts) + "\n"
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    write_whole(path, buffer.getvalue())

@@ -168,9 +168,7 @@ def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None
     parser.add_argument("--paths", type=int, default=200, help="interpolation paths a setting")
     parser.add_argument("--prior", default="flow", help="flow, gaussian or normal")
     parser.add_argument("--json", default=None, metavar="FILE", help="also write one flat object")
-    parser.add_argument(
-        "--plot", default=None, metavar="FILE.svg", help="also draw the dial's front"
-    )
+    parser.add_argument("--plot", default=None, metavar="FILE", help="also draw the dial's front")
     args = parser.parse(argv)
     for flag in ("n", "samples", "paths"):
         if getattr(args, flag) < 1:
@@ -202,9 +200,9 @@ def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None
         write_whole(Path(args.json), json.dumps(record, indent=1) + "\n")
         print(f"wrote {args.json}", file=sys.stderr)
     if args.plot:
-        from tvae_core.card import front_svg
+        from tvae_core.card import draw_front
 
-        write_whole(Path(args.plot), front_svg(result))
+        draw_front(result, Path(args.plot))
         print(f"wrote {args.plot}", file=sys.stderr)
     return 0
 

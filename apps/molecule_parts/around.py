@@ -23,6 +23,7 @@ from apps.molecule_parts.workplace import known_set, provenance, row_of, write
 from tvae_core.latent_ops import neighbours
 from tvae_core.noise import fidelity_of
 from tvae_core.rng import normal_rows
+from tvae_core.space import LatentSpace
 
 LEVELS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2)
 PER_LEVEL = 32
@@ -30,20 +31,26 @@ PER_PAGE = 12
 MATCHED, BY_HAND = "match the radius", "by hand"
 
 
-def noisy_codes(code: Tensor, n: int, radius: float, seed: int) -> Tensor:
+def noisy_codes(space: LatentSpace, code: Tensor, n: int, radius: float, seed: int) -> Tensor:
     """The codes that `LatentSpace.neighbours` decodes, `(n, n_latent, latent_size)`."""
-    return neighbours(code, normal_rows(0, n, tuple(code.shape), seed, stream=2), radius)
+    noise = normal_rows(0, n, tuple(code.shape), seed, stream=2)
+    return neighbours(code, noise, radius * space.spread)
+
+
+def matched(space: LatentSpace, radius: float) -> float:
+    """The setting of the dial at which the decoder expects the noise of a radius."""
+    return float(fidelity_of(space.model.config, max(radius * space.spread, 1e-6)))
 
 
 def draw_neighbours(bench: Workbench, facts: Facts, code: Tensor) -> None:
     """Controls, the distinct neighbours by similarity, and downloads of them."""
-    config = bench.space.model.config
+    space = bench.space
     one, two, three = st.columns([4, 2, 2])
     radius = one.slider(
         "Radius",
         0.05,
-        float(config.sigma_max),
-        min(1.0, float(config.sigma_max)),
+        3.0,
+        1.0,
         0.05,
         key="around_radius",
         help="Size of the step away from the molecule, in units of the code's own spread.",
@@ -60,14 +67,14 @@ def draw_neighbours(bench: Workbench, facts: Facts, code: Tensor) -> None:
         "valid.",
         persist_state="session",
     )
-    fidelity = float(fidelity_of(config, radius))
+    fidelity = matched(space, radius)
     if how == BY_HAND:
-        fidelity = fidelity_dial(config, "around_fidelity", round(fidelity * 20) / 20)
+        fidelity = fidelity_dial(space.model.config, "around_fidelity", round(fidelity * 20) / 20)
     asked = {"molecule": facts.smiles, "n": n, "radius": radius, "fidelity": fidelity, "seed": seed}
     job = remember(
         "around_job",
         (bench.hash, *asked.values()),
-        lambda: of_codes(noisy_codes(code, n, radius, seed), fidelity, asked),
+        lambda: of_codes(noisy_codes(space, code, n, radius, seed), fidelity, asked),
     )
     progress_row(job, "around", "neighbours decoded")
     _draw_found(bench, facts, job)
@@ -131,12 +138,11 @@ def _draw_found(bench: Workbench, facts: Facts, job: Job) -> None:
 
 def draw_stability(bench: Workbench, facts: Facts, code: Tensor) -> None:
     """The share of noisy re-decodings that give the same molecule, at several noise levels."""
-    config = bench.space.model.config
 
     def start() -> Job:
-        codes = torch.cat([noisy_codes(code, PER_LEVEL, level, 0) for level in LEVELS])
-        dial = fidelity_of(config, torch.tensor(LEVELS)).repeat_interleave(PER_LEVEL)
-        return of_codes(codes, dial)
+        codes = [noisy_codes(bench.space, code, PER_LEVEL, level, 0) for level in LEVELS]
+        dial = torch.tensor([matched(bench.space, level) for level in LEVELS])
+        return of_codes(torch.cat(codes), dial.repeat_interleave(PER_LEVEL))
 
     job = remember("stability_job", (bench.hash, facts.smiles), start)
     st.markdown(

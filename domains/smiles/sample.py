@@ -151,7 +151,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "filters": {"alerts": args.alerts, "min": args.min, "max": args.max, "novel": args.novel},
     }
     print(result.table())
-    print(f"raw validity {result.validity:.4f}, uniqueness {result.uniqueness:.4f}")
+    kind = (
+        "validity with a retry at smoother settings" if args.fidelity == "auto" else "raw validity"
+    )
+    print(f"{kind} {result.validity:.4f}, uniqueness {result.uniqueness:.4f}")
     if args.output:
         write_molecules(args.output, rows, args.format, origin)
         print(f"wrote {len(rows):,} molecules to {args.output}", file=sys.stderr)
