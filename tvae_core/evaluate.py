@@ -25,7 +25,7 @@ Stage = Callable[[str, int, int], None]
 DIAL = (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 FINE_DIAL = tuple(round(1 - 0.05 * i, 2) for i in range(21))
 PATH_STEPS = 11
-PATH_NOISES = (1.0, 2.0, 3.0, 4.0, 6.0, 10.0)
+PATH_NOISES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 """Scales of the noise level along a path that `choose_settings` tries."""
 
 
@@ -250,8 +250,8 @@ def choose_settings(
     Args:
         space: what is measured.
         texts: items whose pairs are the ends of paths; not those of a later report.
-        target_valid: validity of flow samples to reach; where no setting does, the most valid one
-            is taken. For paths the most valid `path_noise` of `PATH_NOISES` is taken.
+        target_valid: validity to reach, of flow samples by the highest setting of the dial and of
+            paths by the lowest `path_noise`; where none does, the most valid one is taken.
         n_samples: samples at each setting.
         seed: of the samples; not that of a later report.
         stage: progress callback `(what, done, total)`.
@@ -274,6 +274,8 @@ def choose_settings(
         )
         metrics = interpolation_metrics(trial, _decode_paths(trial, paths, None))
         found[scale] = metrics["interpolation_valid"]
+        if found[scale] >= target_valid:
+            break
     tell("done", total, total)
     noise = max(found, key=lambda scale: found[scale])
     return {"sample_fidelity": chosen, "path_noise": noise}

@@ -53,6 +53,7 @@ class TransformerVAE(PreTrainedModel):
         self.register_buffer("recent_codes", torch.zeros(shape), persistent=False)
         self.recent_count = 0
         self.mmd_scale = 1.0
+        self.moment_scale = 1.0
         self.post_init()  # type: ignore[no-untyped-call]
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -177,7 +178,8 @@ class TransformerVAE(PreTrainedModel):
         config, memory = self.config, None
         if self.training and config.mmd_memory and self.recent_count:
             memory = self.recent_codes[: self.recent_count].clone()
-        value = latent_mmd(latents, config.mmd_scope, config.mmd_kernel, memory, config.mmd_moment)
+        moment = config.mmd_moment * self.moment_scale
+        value = latent_mmd(latents, config.mmd_scope, config.mmd_kernel, memory, moment)
         if self.training and config.mmd_memory:
             codes = latents.detach().float()[: config.mmd_memory]
             self.recent_codes = torch.cat((codes, self.recent_codes))[: config.mmd_memory]

@@ -55,6 +55,9 @@ class TrainSettings:
         learning_rate: peak; cosine to zero after the warm-up.
         warmup_steps: linear warm-up of the learning rate.
         mmd_warmup_steps: linear warm-up of the MMD weight.
+        moment_start: steps before the second-moment kernel joins in: from the start it holds a
+            code that is still of low rank too small to learn from.
+        moment_warmup: linear warm-up of the second-moment kernel after `moment_start`.
         weight_decay: of AdamW.
         adam_beta2: of AdamW.
         max_grad_norm: gradients are clipped to it.
@@ -85,6 +88,8 @@ class TrainSettings:
     learning_rate: float = 1e-3
     warmup_steps: int = 300
     mmd_warmup_steps: int = 1000
+    moment_start: int = 3000
+    moment_warmup: int = 800
     weight_decay: float = 0.01
     adam_beta2: float = 0.98
     max_grad_norm: float = 1.0
@@ -114,7 +119,8 @@ class TrainSettings:
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        for name in ("limit", "eval_steps", "warmup_steps", "mmd_warmup_steps", "prior_steps"):
+        names = ("limit", "eval_steps", "warmup_steps", "mmd_warmup_steps", "prior_steps")
+        for name in (*names, "moment_start", "moment_warmup"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if self.precision not in ("auto", "bf16", "fp32"):

@@ -242,6 +242,8 @@ def _trainer(
         args=arguments,
         train_dataset=rows,
         mmd_warmup_steps=settings.mmd_warmup_steps,
+        moment_start=settings.moment_start,
+        moment_warmup=settings.moment_warmup,
         seed_data=settings.seed,
         callbacks=[ProgressLog(folder, settings.batch_size)],
     )

@@ -26,12 +26,24 @@ class TVAETrainer(Trainer):
 
     Args:
         mmd_warmup_steps: steps over which the MMD weight rises from 0.
+        moment_start: steps before the second-moment kernel of MMD joins in; it then takes
+            `moment_warmup` steps to its full weight.
+        moment_warmup: see `moment_start`.
         seed_data: seed of the batches' order.
         **kwargs: as for `Trainer`; `train_dataset` and `eval_dataset` are `TokenRows`.
     """
 
-    def __init__(self, *, mmd_warmup_steps: int = 0, seed_data: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        mmd_warmup_steps: int = 0,
+        moment_start: int = 0,
+        moment_warmup: int = 0,
+        seed_data: int = 0,
+        **kwargs: Any,
+    ) -> None:
         self.mmd_warmup_steps, self.seed_data = mmd_warmup_steps, seed_data
+        self.moment_start, self.moment_warmup = moment_start, moment_warmup
         self._sums: dict[str, Tensor] = {}
         self._seen = 0
         self._codes: Tensor | None = None
@@ -76,7 +88,10 @@ class TVAETrainer(Trainer):
     ) -> Any:
         """The model's loss; remembers its parts for the next log line."""
         core: TransformerVAE = self.accelerator.unwrap_model(model)
-        core.mmd_scale = weight_at(self.state.global_step, self.mmd_warmup_steps, 1.0)
+        step = self.state.global_step
+        core.mmd_scale = weight_at(step, self.mmd_warmup_steps, 1.0)
+        late = step - self.moment_start
+        core.moment_scale = weight_at(late, self.moment_warmup, 1.0) if late >= 0 else 0.0
         output: TVAEOutput = model(**inputs)
         if model.training:
             for name in PARTS:

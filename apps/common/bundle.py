@@ -20,6 +20,7 @@ from tvae_core.space import LatentSpace
 
 ENVIRONMENT = "TVAE_BUNDLE"
 FOLDER_KEY = "bundle_folder"
+_CHOSEN = "_bundle_folder"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Workbench:
 
 def bundle_folder(shipped: Path) -> Path:
     """The folder this session asks for."""
-    typed = str(st.session_state.get(FOLDER_KEY) or "").strip()
+    typed = str(st.session_state.get(_CHOSEN) or "").strip()
     return Path(typed or os.environ.get(ENVIRONMENT, "").strip() or shipped).expanduser()
 
 
@@ -77,11 +78,17 @@ def bundle_field(shipped: Path) -> None:
     """A field for the folder of another bundle."""
     st.text_input(
         "Bundle folder",
+        st.session_state.get(_CHOSEN, ""),
         key=FOLDER_KEY,
         placeholder=os.environ.get(ENVIRONMENT) or str(shipped),
         help=f"A trained bundle. Empty: the one of {ENVIRONMENT}, or the one that ships.",
-        persist_state="session",
+        on_change=_choose,
     )
+
+
+def _choose() -> None:
+    """Keeps what was typed beyond the field, which is drawn in one place or another."""
+    st.session_state[_CHOSEN] = st.session_state[FOLDER_KEY]
 
 
 def bundle_panel(bench: Workbench, shipped: Path) -> None:

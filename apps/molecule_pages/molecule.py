@@ -55,9 +55,7 @@ def main() -> None:
     sketcher("smiles", typed)
     facts = facts_of(typed)
     if not facts.ok:
-        assert facts.problem is not None
-        place = "" if facts.position is None else f" (character {facts.position + 1})"
-        problem(f"{facts.problem.reason}{place}")
+        problem(facts.why)
         if facts.position is not None:
             st.code("\n".join(caret_lines(typed, facts.position, 72)), language=None)
         st.stop()

@@ -209,7 +209,7 @@ def main() -> None:
     known = known_set(bench)
     with st.sidebar, shown_errors():
         generate_controls(bench)
-        wanted = filter_controls()
+        wanted = filter_controls(known is not None)
     if wanted is None:
         st.stop()
     job: Job = st.session_state["sample_job"]

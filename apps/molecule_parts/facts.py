@@ -16,8 +16,15 @@ from domains.smiles import SmilesDomain
 from domains.smiles.alerts import Alert, find_alerts
 from domains.smiles.chem import canonical, inchikey, parse, plain_smiles
 from domains.smiles.novelty import KnownSet
-from domains.smiles.scores import default_names, scaffold, score_all, score_mol
+from domains.smiles.scores import (
+    Reference,
+    default_names,
+    make_reference,
+    scaffold,
+    score_mol,
+)
 from domains.smiles.syntax import Problem
+from tvae_core.domain import DomainError
 
 SHOWN_ALERTS = ("pains", "brenk")
 """Catalogues whose alerts are on every card, whether they filter or not."""
@@ -49,6 +56,13 @@ class Facts:
     def ok(self) -> bool:
         """Whether the text is a molecule."""
         return self.problem is None
+
+    @property
+    def why(self) -> str:
+        """What is wrong with the text, with the place; empty for a molecule."""
+        if self.problem is None:
+            return ""
+        return str(DomainError(self.problem.reason, self.position))
 
     @property
     def position(self) -> int | None:
@@ -124,23 +138,30 @@ def novelty(facts: Sequence[Facts], known: KnownSet | None) -> list[bool | None]
 
 
 def compare(facts: Sequence[Facts], reference: str) -> list[dict[str, float]]:
-    """Similarity and scaffold match with a reference, for each.
+    """Similarity and scaffold match with a reference, for each; NaN for what is no molecule.
 
     Raises:
         ValueError: the reference is no molecule.
     """
-    names = ["similarity", "scaffold_match"]
-    table = score_all([item.smiles if item.ok else "" for item in facts], names, reference)
-    return [{name: float(table[name][row]) for name in names} for row in range(len(facts))]
+    _reference(reference)
+    names = ("similarity", "scaffold_match")
+    return [{name: _against(item.smiles, reference, name) for name in names} for item in facts]
 
 
 def similarity(a: Facts, b: Facts) -> float:
     """Tanimoto similarity of two molecules; NaN if one is none."""
     if not (a.ok and b.ok):
         return math.nan
-    return _similarity(*sorted((a.smiles, b.smiles)))
+    first, second = sorted((a.smiles, b.smiles))
+    return _against(first, second, "similarity")
 
 
-@functools.lru_cache(maxsize=20_000)
-def _similarity(a: str, b: str) -> float:
-    return float(score_all([a], ["similarity"], b)["similarity"][0])
+@functools.lru_cache(maxsize=200)
+def _reference(smiles: str) -> Reference:
+    return make_reference(smiles)
+
+
+@functools.lru_cache(maxsize=40_000)
+def _against(smiles: str, reference: str, name: str) -> float:
+    mol = parse(smiles)
+    return math.nan if isinstance(mol, Problem) else score_mol(mol, name, _reference(reference))

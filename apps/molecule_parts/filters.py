@@ -55,8 +55,12 @@ SORTS = {
 }
 
 
-def filter_controls() -> Wanted | None:
-    """Draws the filters; None, with the reason shown, when they contradict themselves."""
+def filter_controls(can_tell_novel: bool) -> Wanted | None:
+    """Draws the filters; None, with the reason shown, when they contradict themselves.
+
+    Args:
+        can_tell_novel: the bundle has a set of known molecules.
+    """
     st.subheader("Filter", anchor=False)
     alerts = st.pills(
         "Drop molecules with alerts of",
@@ -88,7 +92,10 @@ def filter_controls() -> Wanted | None:
         "Novel only",
         False,
         key="sample_novel",
-        help="Drop molecules that the training set has.",
+        help="Drop molecules that the training set has."
+        if can_tell_novel
+        else "This bundle does not say what the training set has.",
+        disabled=not can_tell_novel,
         persist_state="session",
     )
     reference = st.text_input(
@@ -104,7 +111,7 @@ def filter_controls() -> Wanted | None:
             alerts=alerts or "none",
             minimum=minimum,
             maximum=maximum,
-            novel_only=novel,
+            novel_only=novel and can_tell_novel,
             sort=SORTS[sort],
         )
     except ValueError as error:

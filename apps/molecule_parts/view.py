@@ -108,14 +108,12 @@ def molecule_card(
         selected: draws a frame.
     """
     if not facts.ok:
-        assert facts.problem is not None
-        place = "" if facts.position is None else f" (character {facts.position + 1})"
         return Card(
             id,
             text=facts.text,
             caret=caret_lines(facts.text, facts.position, CARET_WIDTH),
             heading=heading,
-            reason=f"Invalid: {facts.problem.reason}{place}",
+            reason=f"Invalid: {facts.why}",
             chips=tuple(chips),
             pick=pick,
             selected=selected,

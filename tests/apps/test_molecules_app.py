@@ -105,8 +105,8 @@ def test_rejected_texts_are_shown(opened: Callable[..., AppTest]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("CC(=O)c1ccc(N", "Parenthesis opened here is never closed (character 12)"),
-        ("CN(C)(C)C", "Nitrogen atom 2 has a valence of 4, more than allowed (character 2)"),
+        ("CC(=O)c1ccc(N", "Parenthesis opened here is never closed (at character 12)"),
+        ("CN(C)(C)C", "Nitrogen atom 2 has a valence of 4, more than allowed (at character 2)"),
         ("", "Empty SMILES"),
     ],
 )
@@ -145,7 +145,7 @@ def test_walk_page(opened: Callable[..., AppTest]) -> None:
         assert not app.exception
     app.text_input(key="end").set_value("c1ccccc").run()
     assert [error.value for error in app.error] == [
-        "The last molecule: ring 1 opened here is never closed (character 2)"
+        "The last molecule: ring 1 opened here is never closed (at character 2)"
     ]
 
 

@@ -126,7 +126,7 @@ def test_card_of_an_invalid_text_says_where_and_why() -> None:
     card = molecule_card(facts_of("CC(=O)c1ccc(N"), "x")
     assert card.picture is None
     assert card.caret is not None
-    assert "never closed (character 12)" in card.reason
+    assert "never closed (at character 12)" in card.reason
     assert not card.actions
 
 

@@ -177,9 +177,7 @@ def trained_space(
 
 
 @pytest.fixture
-def prepared(
-    tmp_path: Path, toy_tokenizer: PreTrainedTokenizerFast
-) -> Callable[..., Path]:
+def prepared(tmp_path: Path, toy_tokenizer: PreTrainedTokenizerFast) -> Callable[..., Path]:
     """`prepared(splits)`: writes a prepared set, as `data_prep` does, of texts by split."""
 
     def write(

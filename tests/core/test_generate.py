@@ -16,7 +16,7 @@ from tvae_core.generate import choose, decode_latents
 from tvae_core.model import TransformerVAE
 from tvae_core.space import LatentSpace
 
-N = 70
+N = 40
 
 
 def table(length: int = N, seed: int = 0) -> torch.Tensor:
@@ -26,7 +26,7 @@ def table(length: int = N, seed: int = 0) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def model(tiny_model: Callable[..., TransformerVAE]) -> TransformerVAE:
     """Untrained, with an `<eos>` likely enough that rows end at many lengths."""
-    model = tiny_model(decoder_layers=2)
+    model = tiny_model()
     with torch.no_grad():
         model.embed.weight[2] *= 1.5
     return model
@@ -43,12 +43,12 @@ def expected(model: TransformerVAE) -> dict[float, list[list[int]]]:
 
 def test_rows_end_at_many_lengths(expected: dict[float, list[list[int]]]) -> None:
     lengths = {len(row) for row in expected[1.0]}
-    assert len(lengths) > 10
+    assert len(lengths) > 8
     assert max(lengths) > 32
     assert min(lengths) < 8
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(batch_size=st.integers(2, N + 5), heat=st.sampled_from([0.0, 1.0]))
 def test_the_batch_size_changes_nothing(
     model: TransformerVAE,
@@ -60,7 +60,7 @@ def test_the_batch_size_changes_nothing(
     assert rows == expected[heat]
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(cut=st.integers(0, N), heat=st.sampled_from([0.0, 1.0]))
 def test_a_stream_gives_what_the_whole_gives(
     model: TransformerVAE, expected: dict[float, list[list[int]]], cut: int, heat: float
@@ -219,6 +219,5 @@ def test_auto_fidelity_does_not_depend_on_the_batch(
         trained_space.decode(codes[i : i + 7], "auto", heat, seed=3, first_row=i)
         for i in range(0, 60, 7)
     ]
-    assert sum(parts, []) == whole
-    small = trained_space.decode(codes, "auto", heat, seed=3, batch_size=11)
-    assert small == whole
+    assert [text for part in parts for text in part] == whole
+    assert trained_space.decode(codes, "auto", heat, seed=3, batch_size=11) == whole

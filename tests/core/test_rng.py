@@ -37,15 +37,9 @@ def test_seeds_streams_and_blocks_differ() -> None:
             assert not torch.isin(a, b).any()
 
 
-def test_large_seeds_are_not_folded_onto_small_ones() -> None:
-    small = normal_rows(0, 5, (4,), seed=1)
-    for seed in (1 + 2**32, 1 + 2**63, 2**100):
-        assert not torch.equal(normal_rows(0, 5, (4,), seed=seed), small), seed
-
-
 def test_distributions() -> None:
     uniform = uniform_rows(0, 20_000, (2,), seed=1)
-    assert 0 <= uniform.min()
+    assert uniform.min() >= 0
     assert uniform.max() < 1
     assert abs(float(uniform.mean()) - 0.5) < 0.01
     assert abs(float(uniform.var()) - 1 / 12) < 0.003

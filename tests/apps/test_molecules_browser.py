@@ -1,0 +1,205 @@
+"""The molecules app in a real browser: it draws, reacts, and speaks to this machine only."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import ConsoleMessage, Locator, Page, Request
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = {"127.0.0.1", "localhost", None}
+FIRST_LOAD = 200_000
+"""Milliseconds for the first page, which waits for torch to be imported."""
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+class Watch:
+    """What the page complained of, and whom it called besides this machine."""
+
+    def __init__(self, page: Page) -> None:
+        self.complaints: list[str] = []
+        self.strangers: list[str] = []
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._asked)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        place = message.location.get("url", "")
+        # Streamlit looks for its server below a page's path before it looks at the root.
+        if message.type == "error" and not re.search(r"/\w+/_stcore/", place):
+            self.complaints.append(f"{message.text} ({place})")
+
+    def _asked(self, request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme not in ("data", "blob") and url.hostname not in LOCAL:
+            self.strangers.append(request.url)
+
+
+@pytest.fixture
+def app(streamlit_server: Callable[..., str]) -> str:
+    """The address of the running app."""
+    bundle = os.environ.get("TVAE_BUNDLE") or str(ROOT / "domains" / "smiles" / "bundle")
+    return streamlit_server(ROOT / "apps" / "molecules.py", TVAE_BUNDLE=bundle)
+
+
+@pytest.fixture
+def watch(browser_page: Page) -> Watch:
+    return Watch(browser_page)
+
+
+def settle(page: Page) -> None:
+    """Waits until nothing is decoded any more and the script rests."""
+    page.wait_for_function(
+        """() => {
+          const app = document.querySelector('[data-testid=stApp]')
+          const rests = app?.getAttribute('data-test-script-state') === 'notRunning'
+          const buttons = [...document.querySelectorAll('button')]
+          const stop = buttons.some(b => b.innerText.includes('Stop'))
+          window._rest = rests && !stop ? (window._rest ?? 0) + 1 : 0
+          return window._rest > 8
+        }""",
+        polling=100,
+        timeout=FIRST_LOAD,
+    )
+    page.evaluate("window._rest = 0")
+
+
+def drawn(page: Page) -> Locator:
+    """Drawings of molecules."""
+    return page.locator("article img[alt^='structure of']")
+
+
+def assert_pictures_load(page: Page) -> None:
+    sizes = drawn(page).evaluate_all("images => images.map(i => [i.complete, i.naturalWidth])")
+    assert sizes
+    assert all(complete and width > 100 for complete, width in sizes)
+
+
+def shoot(page: Page, folder: Path, name: str) -> None:
+    path = folder / f"{name}.png"
+    page.screenshot(path=path)
+    assert path.stat().st_size > 10_000
+
+
+def open_page(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    page.locator("h1").wait_for()
+    settle(page)
+
+
+def test_sample_then_look_then_walk(
+    app: str, browser_page: Page, watch: Watch, tmp_path: Path
+) -> None:
+    page = browser_page
+    page.goto(app)
+    page.get_by_role("heading", name="Sample molecules").wait_for(timeout=FIRST_LOAD)
+    settle(page)
+    page.get_by_text("raw validity").wait_for()
+    for stage in ("Decoded", "Valid", "Unique", "No alerts", "Kept"):
+        page.locator(".bar-label", has_text=stage).first.wait_for()
+    assert drawn(page).count() >= 1
+    assert_pictures_load(page)
+    shoot(page, tmp_path, "sample")
+
+    page.get_by_text("Rejected ·").click()
+    settle(page)
+    shoot(page, tmp_path, "rejected")
+    page.get_by_text("Kept ·").click()
+    settle(page)
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="SDF").click()
+    content = Path(download.value.path()).read_text()
+    assert "$$$$" in content
+    assert "<bundle>" in content
+
+    chosen = page.locator("article code").first.text_content()
+    page.locator("article").first.get_by_role("button", name="Open").click()
+    page.get_by_role("heading", name="One molecule").wait_for()
+    settle(page)
+    field = page.get_by_label("SMILES", exact=True)
+    assert field.input_value() == chosen
+    field.fill("CC(=O)Oc1ccccc1C(=O)O")
+    field.press("Enter")
+    page.get_by_text("of the fidelity dial").wait_for()
+    settle(page)
+    page.locator("article", has_text="Aspirin").wait_for()
+    assert_pictures_load(page)
+    shoot(page, tmp_path, "molecule")
+    field.fill("CC(=O)Oc1ccccc1C(=O)O)")
+    field.press("Enter")
+    page.get_by_text("Closing parenthesis without an opening one (at character 22)").wait_for()
+    shoot(page, tmp_path, "bad-smiles")
+
+    open_page(page, "Walk")
+    page.get_by_text("steps between are valid").wait_for()
+    strip = page.locator(".strip article")
+    assert strip.count() == 9
+    page.locator(".strip article").nth(2).locator(".picture").click()
+    page.get_by_text("Step 3 of 9").wait_for()
+    page.locator(".js-plotly-plot").wait_for()
+    settle(page)
+    shoot(page, tmp_path, "walk")
+    assert watch.strangers == []
+    assert watch.complaints == []
+
+
+def test_sketcher_and_map(app: str, browser_page: Page, watch: Watch, tmp_path: Path) -> None:
+    page = browser_page
+    page.goto(f"{app}/molecule?smiles=CCO")
+    page.get_by_role("heading", name="One molecule").wait_for(timeout=FIRST_LOAD)
+    settle(page)
+    field = page.get_by_label("SMILES", exact=True)
+    assert field.input_value() == "CCO"
+    page.get_by_text("Draw it").click()
+    settle(page)
+    page.locator("#jsme_wrapper svg").first.wait_for(state="attached")
+    page.locator("#jsme_clear_btn").click()
+    box = page.locator("#jsme_wrapper").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 252, box["y"] + 37)  # a ring of the editor's tool bar
+    page.mouse.click(box["x"] + 400, box["y"] + 200)
+    page.locator("#jsme_apply_btn").click()
+    page.wait_for_url(re.compile("smiles=(?!CCO)"))
+    settle(page)
+    assert "1" in field.input_value()
+    shoot(page, tmp_path, "sketch")
+
+    open_page(page, "Map")
+    points = page.locator(".scatterlayer .trace").nth(1).locator(".point")
+    points.first.wait_for()
+    place = points.first.bounding_box()
+    assert place is not None
+    across, down = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(across - 3, down - 3)
+    page.mouse.move(across, down, steps=4)
+    page.locator(".hoverlayer .hovertext").wait_for()
+    page.mouse.click(across, down)
+    drawn(page).first.wait_for()
+    settle(page)
+    assert_pictures_load(page)
+    shoot(page, tmp_path, "map")
+    assert watch.strangers == []
+    assert watch.complaints == []
+
+
+def test_phone(app: str, browser_page: Page, watch: Watch, tmp_path: Path) -> None:
+    page = browser_page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(app)
+    page.get_by_role("heading", name="Sample molecules").wait_for(timeout=FIRST_LOAD)
+    settle(page)
+    assert drawn(page).count() >= 1
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert wide <= 390
+    shoot(page, tmp_path, "phone")
+    assert watch.strangers == []

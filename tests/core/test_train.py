@@ -1,0 +1,255 @@
+"""A whole run on the toy language: settings in, bundle out, killed and repeated."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from tvae_core.card import model_card
+from tvae_core.checkpoint import load_bundle
+from tvae_core.evaluate import evaluate
+from tvae_core.files import sha256_file
+from tvae_core.presets import Merged, merge
+from tvae_core.space import LatentSpace
+from tvae_core.train import Run, train, wants_bf16
+
+FLAGS: dict[str, Any] = {
+    "d_model": 16,
+    "n_heads": 2,
+    "d_ff": 24,
+    "encoder_blocks": (1,),
+    "decoder_layers": 1,
+    "n_latent": 2,
+    "latent_size": 4,
+    "sigma_max": 1.0,
+    "mmd_memory": 16,
+    "max_steps": 12,
+    "batch_size": 10,
+    "learning_rate": 1e-2,
+    "warmup_steps": 2,
+    "mmd_warmup_steps": 5,
+    "log_steps": 3,
+    "eval_steps": 6,
+    "eval_items": 6,
+    "save_steps": 6,
+    "prior_codes": 50,
+    "prior_steps": 4,
+    "prior_width": 8,
+    "prior_depth": 1,
+    "precision": "fp32",
+    "threads": 1,
+}
+
+
+def strict(text: str) -> Any:
+    """JSON as other programs read it, which know no NaN."""
+
+    def refuse(name: str) -> NoReturn:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture
+def go(
+    prepared: Callable[..., Path],
+    words: Callable[..., list[str]],
+    toy: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Run]:
+    """`go(folder, **flags)`: a run on forty strings, evaluated at few settings."""
+    monkeypatch.setattr("tvae_core.train.evaluate", partial(evaluate, dial=(1.0, 0.3)))
+    monkeypatch.setattr("tvae_core.evaluate.FINE_DIAL", (1.0, 0.5, 0.0))
+    monkeypatch.setattr("tvae_core.evaluate.PATH_NOISES", (1.0, 2.0))
+    texts = words(50)
+    data = prepared({"train": texts[:40], "validation": texts[40:], "test": texts[45:]})
+
+    def run(folder: str, data: Path = data, **flags: Any) -> Run:
+        given = FLAGS | {"data": str(data), "output": str(data.parent / folder)} | flags
+        given = {key: value for key, value in given.items() if value is not None}
+        return train(toy, merge([], [], given), model_card)
+
+    return run
+
+
+def weights(run: Run) -> str:
+    return sha256_file(run.bundle / "model.safetensors")
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_a_bundle_and_its_records(
+    go: Callable[..., Run], toy: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = go("run")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "12/12" in captured.err
+    assert "step/s" in captured.err
+    assert "40 items of" in captured.err
+    names = {p.name for p in run.folder.iterdir()}
+    assert names >= {"settings.toml", "log.jsonl", "bundle", "evaluation.json", "checkpoint-12"}
+    settings = tomllib.loads((run.folder / "settings.toml").read_text())
+    assert settings["train"]["max_steps"] == 12
+    assert settings["model"]["d_model"] == 16
+    space = LatentSpace.load(run.bundle, toy)
+    assert len(space.sample(5).texts) == 5
+    manifest = space.bundle.manifest
+    assert manifest["steps"] == 12
+    assert manifest["items_seen"] == 120
+    assert manifest["data"]["source"] == "toy"
+    assert manifest["defaults"].keys() == {"sample_fidelity", "path_noise"}
+    assert manifest["parameters"] == sum(p.numel() for p in space.model.parameters())
+    assert space.model.config.max_length >= 6
+    card = (run.bundle / "README.md").read_text()
+    assert "| `reconstruction_exact` |" in card
+    assert "2 x 4 numbers a code" in card
+    found = [line for line in lines(run.folder) if "loss" in line]
+    assert [line["step"] for line in found] == [3, 6, 9, 12]
+    assert {"reconstruction", "mmd", "mmd_weight", "token_accuracy", "code_cov_max"} <= set(
+        found[0]
+    )
+    (probe,) = [line for line in lines(run.folder) if "eval_reconstruction_exact" in line]
+    assert probe["step"] == 6
+    assert {"eval_prior_valid", "eval_interpolation_distinct", "eval_cycle_r2"} <= set(probe)
+
+
+def test_records_are_json_for_everyone(go: Callable[..., Run]) -> None:
+    """A young model has no valid sample, so some of its numbers are none."""
+    run = go("run", learning_rate=1e-6)
+    flat = strict((run.folder / "evaluation.json").read_text())
+    assert flat["reconstruction_exact"] == run.evaluation.metrics["reconstruction_exact"]
+    for line in (run.folder / "log.jsonl").read_text().splitlines():
+        strict(line)
+    strict((run.bundle / "manifest.json").read_text())
+
+
+def test_a_card_knows_its_code_without_being_told(go: Callable[..., Run]) -> None:
+    run = go("run", n_latent=None, latent_size=None, max_steps=1)
+    assert "4 x 32 numbers a code" in (run.bundle / "README.md").read_text()
+
+
+def test_a_seed_gives_the_same_bundle_however_it_is_watched(go: Callable[..., Run]) -> None:
+    first = go("first")
+    again = go("again", eval_steps=0, log_steps=1)
+    other = go("other", seed=1)
+    assert weights(first) == weights(again)
+    assert weights(first) != weights(other)
+    priors = [sha256_file(run.bundle / "prior.safetensors") for run in (first, again)]
+    assert priors[0] == priors[1]
+
+
+def test_a_finished_run_is_not_trained_again(
+    go: Callable[..., Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = weights(go("run"))
+    capsys.readouterr()
+    assert weights(go("run")) == first
+    assert "resuming from checkpoint-12" in capsys.readouterr().err
+    longer = go("run", max_steps=15)
+    assert weights(longer) != first
+    assert load_bundle(longer.bundle).manifest["steps"] == 15
+    assert go("run", resume=False, max_steps=3).folder == longer.folder
+    assert load_bundle(longer.bundle).manifest["steps"] == 3
+
+
+def test_a_run_of_another_shape_is_not_resumed_blindly(go: Callable[..., Run]) -> None:
+    go("run", max_steps=6)
+    with pytest.raises(ValueError, match=r"checkpoint|resume") as caught:
+        go("run", d_model=24)
+    assert "\n" not in str(caught.value)
+
+
+def test_early_stopping_counts_evaluations_without_progress(go: Callable[..., Run]) -> None:
+    run = go("run", learning_rate=1e-7, eval_steps=1, early_stopping=2, max_steps=40)
+    assert load_bundle(run.bundle).manifest["steps"] <= 5
+
+
+def test_a_limit_is_kept(go: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:
+    go("run", limit=13, max_steps=2)
+    assert "13 items of" in capsys.readouterr().err
+
+
+def untouched(data: Path, folder: str) -> bool:
+    """No step was trained before the mistake was told."""
+    return not list((data.parent / folder).glob("checkpoint-*"))
+
+
+def test_held_out_items_may_be_longer_than_any_of_training(
+    go: Callable[..., Run], prepared: Callable[..., Path], words: Callable[..., list[str]]
+) -> None:
+    texts, long = words(44), words(4, shortest=30, longest=40)
+    data = prepared({"train": texts[:40], "test": [*texts[40:], *long]}, name="long")
+    assert go("run", data, max_steps=2).bundle.is_dir()
+
+
+def test_a_model_for_shorter_items_is_refused_before_any_step(
+    go: Callable[..., Run], prepared: Callable[..., Path], words: Callable[..., list[str]]
+) -> None:
+    data = prepared({"train": words(40), "test": words(8, seed=1)}, name="data2")
+    with pytest.raises(ValueError, match=r"max.length"):
+        go("run", data, max_length=3, max_steps=2)
+    assert untouched(data, "run")
+
+
+def test_too_little_held_out_data_is_told_before_any_step(
+    go: Callable[..., Run], prepared: Callable[..., Path], words: Callable[..., list[str]]
+) -> None:
+    data = prepared({"train": words(20), "test": words(3, seed=1)}, name="few")
+    with pytest.raises(ValueError, match=r"held-out|test"):
+        go("run", data, max_steps=2)
+    assert untouched(data, "run")
+
+
+@pytest.mark.parametrize("flags", [{"prior_steps": 0}, {"prior_codes": 1}, {"limit": 1}])
+def test_the_smallest_settings_work_or_are_refused_before_any_step(
+    flags: dict[str, int], go: Callable[..., Run], tmp_path: Path
+) -> None:
+    refusal = ""
+    try:
+        assert go("run", max_steps=2, **flags).bundle.is_dir()
+    except ValueError as error:
+        refusal = str(error)
+    assert "\n" not in refusal
+    assert not refusal or untouched(tmp_path / "data", "run")
+
+
+def test_a_loss_that_is_not_finite_leaves_no_bundle(go: Callable[..., Run], tmp_path: Path) -> None:
+    with pytest.raises(FloatingPointError, match="not finite"):
+        go("run", learning_rate=1e38, max_grad_norm=1e38, warmup_steps=0)
+    assert not (tmp_path / "run" / "bundle").exists()
+
+
+@pytest.mark.parametrize("name", ["wandb", "tensorboard"])
+def test_a_tracker_that_is_not_installed_is_named(
+    name: str, go: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=f"pip install {name}"):
+        go("run", track=name)
+
+
+def test_precision() -> None:
+    assert wants_bf16("bf16")
+    assert not wants_bf16("fp32")
+    assert isinstance(wants_bf16("auto"), bool)
+
+
+def test_bf16_trains(go: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:
+    run = go("run", precision="bf16", max_steps=3)
+    assert "bf16" in capsys.readouterr().err
+    assert run.evaluation.metrics["token_accuracy"] >= 0
+
+
+def test_merged_settings_are_plain() -> None:
+    merged = merge([], [], FLAGS)
+    assert isinstance(merged, Merged)
+    json.dumps(merged.train | merged.model)
