@@ -133,7 +133,8 @@ def train(
     tokenizer = prepared.tokenizer()
     rows = prepared.rows("train")
     if settings.limit and settings.limit < len(rows):
-        rows = TokenRows(rows.split.select(range(settings.limit)))
+        some = np.random.default_rng(settings.seed).permutation(len(rows))[: settings.limit]
+        rows = TokenRows(rows.split.select(np.sort(some)))
     config = TVAEConfig(
         vocab_size=len(tokenizer),
         **({"max_length": _longest(rows)} | merged.model),

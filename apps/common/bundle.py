@@ -14,6 +14,7 @@ from pathlib import Path
 import streamlit as st
 import torch
 
+from apps.common.page import literal
 from tvae_core.checkpoint import BundleError
 from tvae_core.domain import Domain
 from tvae_core.space import LatentSpace
@@ -105,7 +106,7 @@ def bundle_panel(bench: Workbench, shipped: Path) -> None:
 
 def explain_missing(error: BundleError, module: str) -> None:
     """Says in one line what is wrong with the bundle, and how to get one."""
-    st.error(f"No usable bundle: {error}", icon=":material/folder_off:")
+    st.error(f"No usable bundle: {literal(error)}", icon=":material/folder_off:")
     st.markdown(
         "**How to get one**\n"
         f"- The trained bundle ships in the repository: `git checkout -- {module}/bundle`\n"

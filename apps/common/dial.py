@@ -16,7 +16,9 @@ HELP = (
 
 def fidelity_dial(config: TVAEConfig, key: str, value: float, label: str = "Fidelity") -> float:
     """A slider from 0 (stay valid) to 1 (follow the code) with the noise level it stands for."""
-    setting = st.slider(label, 0.0, 1.0, value, 0.05, key=key, help=HELP, persist_state="session")
+    setting = st.slider(
+        label, 0.0, 1.0, round(value, 2), 0.01, key=key, help=HELP, persist_state="session"
+    )
     st.html(
         "<div class='dial-legend'><span>0 · stay valid</span>"
         f"<span>σ {float(sigma_of(config, setting)):.2f}</span>"

@@ -37,9 +37,15 @@ def heading(title: str, lead: str, aside: Callable[[], None] | None = None) -> N
             aside()
 
 
+def literal(text: object) -> str:
+    """A text on one line that Markdown shows as it is: a SMILES is full of brackets."""
+    line = re.sub(r"\s+", " ", str(text)).strip()
+    return re.sub(r"([\\`*_\[\]~$<>]|:(?=[\w/+-]+:))", r"\\\1", line)
+
+
 def problem(message: object) -> None:
     """One clear line about what is wrong."""
-    line = re.sub(r"\s+", " ", str(message)).strip()
+    line = literal(message)
     st.error(line[:1].upper() + line[1:], icon=":material/error:")
 
 

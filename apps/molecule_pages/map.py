@@ -41,7 +41,7 @@ def controls(bench: Workbench) -> tuple[Job, str]:
         n = left.number_input("Molecules", 16, 2000, 256, 16, key="map_n", persist_state="session")
         seed = right.number_input("Seed", 0, 2**31 - 1, 1, key="map_seed", persist_state="session")
         fidelity = fidelity_dial(
-            bench.space.model.config, "map_fidelity", round(defaults["sample_fidelity"] * 20) / 20
+            bench.space.model.config, "map_fidelity", defaults["sample_fidelity"]
         )
         score = st.selectbox(
             "Colour",

@@ -51,7 +51,7 @@ def main() -> None:
         "Type, paste or draw a molecule: its scores and alerts, what comes back from its code, and "
         "what lives around it.",
     )
-    typed = smiles_input("SMILES", "smiles", EXAMPLES["paracetamol"])
+    typed = smiles_input("SMILES", "smiles", EXAMPLES["lidocaine"])
     sketcher("smiles", typed)
     facts = facts_of(typed)
     if not facts.ok:

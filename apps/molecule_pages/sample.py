@@ -58,7 +58,7 @@ def generate_controls(bench: Workbench) -> None:
         persist_state="session",
     )
     fidelity = fidelity_dial(
-        bench.space.model.config, "sample_fidelity", round(defaults["sample_fidelity"] * 20) / 20
+        bench.space.model.config, "sample_fidelity", defaults["sample_fidelity"]
     )
     with st.expander("More"):
         prior = st.selectbox(

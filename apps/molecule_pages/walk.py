@@ -216,9 +216,9 @@ def main() -> None:
     )
     left, right = st.columns(2)
     with left:
-        start = smiles_input("From", "start", EXAMPLES["paracetamol"])
+        start = smiles_input("From", "start", EXAMPLES["lidocaine"])
     with right:
-        end = smiles_input("To", "end", EXAMPLES["ibuprofen"])
+        end = smiles_input("To", "end", EXAMPLES["metoprolol"])
     chosen = controls(bench)
     with shown_errors():
         a, b = molecule_of(start, "first"), molecule_of(end, "last")

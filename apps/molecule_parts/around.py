@@ -69,7 +69,7 @@ def draw_neighbours(bench: Workbench, facts: Facts, code: Tensor) -> None:
     )
     fidelity = matched(space, radius)
     if how == BY_HAND:
-        fidelity = fidelity_dial(space.model.config, "around_fidelity", round(fidelity * 20) / 20)
+        fidelity = fidelity_dial(space.model.config, "around_fidelity", fidelity)
     asked = {"molecule": facts.smiles, "n": n, "radius": radius, "fidelity": fidelity, "seed": seed}
     job = remember(
         "around_job",
@@ -146,8 +146,8 @@ def draw_stability(bench: Workbench, facts: Facts, code: Tensor) -> None:
 
     job = remember("stability_job", (bench.hash, facts.smiles), start)
     st.markdown(
-        f"The code is decoded {PER_LEVEL} times with fresh noise at each level, and the decoder "
-        "knows the level. A stable molecule keeps coming back."
+        f"The code is decoded {PER_LEVEL} times with fresh noise at each level (1 is the codes' own "
+        "spread), and the decoder knows the level. A stable molecule keeps coming back."
     )
     progress_row(job, "stability", "noisy decodings")
     bars = []

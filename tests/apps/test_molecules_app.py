@@ -166,7 +166,7 @@ def test_missing_bundle_says_how_to_get_one(
     monkeypatch.setenv("TVAE_BUNDLE", str(tmp_path / "nowhere"))
     app = AppTest.from_file(str(ROOT / "apps" / "molecules.py"), default_timeout=250).run()
     assert not app.exception
-    assert [error.value for error in app.error] == [
+    assert [error.value.replace("\\", "") for error in app.error] == [
         f"No usable bundle: there is no bundle folder {tmp_path / 'nowhere'}"
     ]
     assert "python -m domains.smiles.train" in markdown_of(app)

@@ -20,6 +20,7 @@ from apps.common.bundle import Workbench
 from apps.common.cards import Card, caret_lines
 from apps.common.downloads import file_bytes
 from apps.common.job import FIRST_BATCH, LARGEST_BATCH, Job, next_batch, of_codes, sampling
+from apps.common.page import literal
 from apps.molecule_parts.dialled import outcome, spans
 from apps.molecule_parts.facts import drawing, facts_of, novelty, prepare, similarity
 from apps.molecule_parts.landscape import GRID, Landscape, map_figure
@@ -177,6 +178,11 @@ def test_html_is_escaped() -> None:
     for html in parts:
         assert "<script" not in html
     assert "width:100.0%" in parts[0]
+
+
+def test_smiles_in_messages_are_not_markdown() -> None:
+    assert literal("a [nH](C)\n *x* :red:") == "a \\[nH\\](C) \\*x\\* \\:red:"
+    assert literal("the last molecule: ring 1") == "the last molecule: ring 1"
 
 
 def test_downloads_hold_their_provenance() -> None:

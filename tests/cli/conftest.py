@@ -8,7 +8,7 @@ import itertools
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,13 +34,8 @@ CORES = ["c1ccc({})cc1", "C1CCN({})CC1", "CC(=O)N{}", "c1ccc2c(c1)cc({})[nH]2", 
 LINKS = ["", "C", "CC", "CCC", "C(C)C", "CCO", "CCN", "C(=O)"]
 ENDS = ["C", "CC", "OC", "C(F)(F)F", "C(=O)N", "CO", "C#N", "CCl", "CS", "C(C)C"]
 
-FLAGS = """
-    --d-model 48 --n-heads 2 --d-ff 64 --encoder-blocks 1 --decoder-layers 1 --n-latent 2
-    --latent-size 8 --mmd-memory 128 --mmd-weight 1 --sigma-max 1 --batch-size 32
-    --learning-rate 1e-2 --warmup-steps 5 --mmd-warmup-steps 20 --max-steps 60 --save-steps 20
-    --log-steps 10 --eval-steps 30 --eval-items 12 --prior-codes 200 --prior-steps 100
-    --prior-width 32 --prior-depth 1 --precision fp32 --threads 1
-""".split()
+# 32 molecules, nearly learned by heart: most of what the bundle decodes is valid.
+FLAGS = ["--limit", "32", "--d-model", "128", "--n-heads", "2", "--d-ff", "128", "--encoder-blocks", "1", "--decoder-layers", "1", "--n-latent", "2", "--latent-size", "8", "--mmd-memory", "128", "--mmd-weight", "0.1", "--sigma-max", "0.5", "--batch-size", "16", "--learning-rate", "5e-3", "--warmup-steps", "5", "--mmd-warmup-steps", "1", "--moment-start", "0", "--moment-warmup", "1", "--max-steps", "120", "--save-steps", "40", "--log-steps", "10", "--eval-steps", "60", "--eval-items", "12", "--prior-codes", "200", "--prior-steps", "100", "--prior-width", "32", "--prior-depth", "1", "--precision", "fp32", "--threads", "1"]
 
 
 @dataclass(frozen=True)
@@ -55,10 +50,9 @@ class Result:
         """The message of a command that failed, which is all that it printed."""
         assert self.code in (1, 2), self.err
         assert self.out == ""
-        lines = [line for line in self.err.splitlines() if "Loading weights" not in line]
-        assert len(lines) == 1, self.err
+        assert self.err.count("\n") == 1, self.err
         assert "Traceback" not in self.err
-        return lines[0]
+        return self.err.strip()
 
 
 def in_place(verb: str, *arguments: object) -> Result:
@@ -127,8 +121,6 @@ def bundle(trained: tuple[Path, Result]) -> Path:
 
 
 @pytest.fixture
-def damaged(bundle: Path, tmp_path: Path) -> Iterator[Path]:
+def copied(bundle: Path, tmp_path: Path) -> Path:
     """A copy of the bundle to spoil."""
-    copy = tmp_path / "damaged"
-    shutil.copytree(bundle, copy)
-    yield copy
+    return Path(shutil.copytree(bundle, tmp_path / "copied"))
