@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
@@ -78,6 +78,8 @@ def save_bundle(
         save_file(state, folder / "prior.safetensors")
         for name, source in (extra or {}).items():
             shutil.copyfile(source, folder / name)
+        for file in folder.iterdir():
+            file.chmod(0o644)
         names = sorted(p.name for p in folder.iterdir())
         full = dict(manifest) | {
             "format_version": FORMAT_VERSION,
@@ -114,24 +116,24 @@ def load_bundle(
         )
     if domain is not None and manifest.get("domain") != domain:
         raise BundleError(f"{folder} is a {manifest.get('domain')!r} bundle, not {domain!r}")
-    for name, wanted in manifest.get("sha256", {}).items():
-        file = _inside(folder, name)
-        if not file.is_file():
-            raise BundleError(f"{folder} is not complete: it has no {name}")
-        if sha256_file(file) != wanted:
-            raise BundleError(f"{folder}/{name} is damaged: its sha256 is not the manifest's")
-    try:
+    _check_hashes(folder, manifest)
+    with _reading(folder / "config.json"):
         config = TVAEConfig.from_dict(_read_json(folder / "config.json"))
         model = TransformerVAE(config)
-        weights = {k: v.float() for k, v in load_file(folder / "model.safetensors").items()}
-        model.load_state_dict(weights)
-        size = manifest.get("prior", {})
+    with _reading(folder / "model.safetensors"):
+        weights = load_file(folder / "model.safetensors")
+        model.load_state_dict({k: v.float() for k, v in weights.items()})
+    with _reading(folder / "manifest.json"):
+        size = manifest["prior"]
         priors = PriorSet(config.code_size, int(size["width"]), int(size["depth"]))
-        state = {k: v.float() for k, v in load_file(folder / "prior.safetensors").items()}
-        priors.load_state_dict(state)
+        defaults = {str(k): float(v) for k, v in manifest.get("defaults", {}).items()}
+        if not 0 <= defaults.get("sample_fidelity", 0.0) <= 1:
+            raise ValueError("sample_fidelity lies outside 0..1")
+    with _reading(folder / "prior.safetensors"):
+        state = load_file(folder / "prior.safetensors")
+        priors.load_state_dict({k: v.float() for k, v in state.items()})
+    with _reading(folder / "tokenizer.json"):
         tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-    except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError, OSError) as error:
-        raise BundleError(f"{folder} cannot be read: {_first_line(error)}") from error
     if len(tokenizer) != config.vocab_size:
         raise BundleError(
             f"{folder}: the tokenizer has {len(tokenizer)} entries, the model {config.vocab_size}"
@@ -146,6 +148,30 @@ def load_bundle(
         manifest,
         sha256_file(folder / "model.safetensors")[:12],
     )
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Turns whatever reading a file raises into one line that names it."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except Exception as error:
+        raise BundleError(f"{file} cannot be read: {_first_line(error)}") from error
+
+
+def _check_hashes(folder: Path, manifest: dict[str, Any]) -> None:
+    hashes = manifest.get("sha256")
+    needed = set(FILES) - {"manifest.json"}
+    if not isinstance(hashes, dict) or not needed <= set(hashes):
+        raise BundleError(f"{folder}/manifest.json does not give the sha256 of every file")
+    for name, wanted in hashes.items():
+        file = _inside(folder, name)
+        if not file.is_file():
+            raise BundleError(f"{folder} is not complete: it has no {name}")
+        if sha256_file(file) != wanted:
+            raise BundleError(f"{folder}/{name} is damaged: its sha256 is not the manifest's")
 
 
 def _locate(path: str | Path) -> Path:

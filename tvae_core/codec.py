@@ -92,6 +92,22 @@ class Codec:
             return self._decode_auto(
                 latents, temperature, top_p, seed, first_row, batch_size, progress
             )
+        numbers = range(first_row, first_row + len(latents))
+        return self._decode_at(
+            latents, fidelity, temperature, top_p, seed, numbers, batch_size, progress
+        )
+
+    def _decode_at(
+        self,
+        latents: Tensor,
+        fidelity: float | Tensor,
+        temperature: float,
+        top_p: float,
+        seed: int,
+        numbers: Sequence[int],
+        batch_size: int,
+        progress: Progress | None = None,
+    ) -> list[str]:
         rows = decode_latents(
             self.model,
             latents,
@@ -99,7 +115,7 @@ class Codec:
             temperature=temperature,
             top_p=top_p,
             seed=seed,
-            first_row=first_row,
+            row_numbers=numbers,
             batch_size=batch_size,
             progress=progress,
         )
@@ -121,8 +137,9 @@ class Codec:
         for setting in AUTO_SETTINGS:
             if not left:
                 break
-            tried = self.decode(
-                latents[left], setting, temperature, top_p, seed, first_row, batch_size
+            numbers = [first_row + i for i in left]
+            tried = self._decode_at(
+                latents[left], setting, temperature, top_p, seed, numbers, batch_size
             )
             verdicts = self.domain.check(tried)
             for i, text in zip(left, tried, strict=True):

@@ -14,6 +14,7 @@ from typing import Any
 import datasets
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
@@ -162,12 +163,22 @@ class PreparedSet:
                     f"{self.path} is not a prepared set: it has no {name}; "
                     f"make one with python -m data_prep.{domain or 'DOMAIN'}"
                 )
-        self.manifest: dict[str, Any] = json.loads((self.path / "manifest.json").read_text())
+        try:
+            manifest = json.loads((self.path / "manifest.json").read_text())
+        except ValueError as error:
+            raise PreparedSetError(f"{self.path}/manifest.json is not readable JSON") from error
+        if not isinstance(manifest, dict):
+            raise PreparedSetError(f"{self.path}/manifest.json does not hold a JSON object")
+        self.manifest: dict[str, Any] = manifest
         if domain is not None and self.manifest.get("domain") != domain:
             raise PreparedSetError(
                 f"{self.path} was prepared for {self.manifest.get('domain')!r}, not {domain!r}"
             )
-        self._splits = datasets.load_from_disk(str(self.path))
+        try:
+            self._splits = datasets.load_from_disk(str(self.path))
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise PreparedSetError(f"the rows of {self.path} cannot be read: {reason}") from error
 
     @property
     def splits(self) -> list[str]:

@@ -58,7 +58,8 @@ def pool_pairs(x: Tensor, keep: Tensor, positions: Tensor) -> tuple[Tensor, Tens
     if x.shape[1] % 2:
         x = nn.functional.pad(x, (0, 0, 0, 1))
         keep = nn.functional.pad(keep, (0, 1))
-        positions = torch.cat((positions, positions[-1:]))
+        step = positions[-1:] - positions[-2:-1] if len(positions) > 1 else 1.0
+        positions = torch.cat((positions, positions[-1:] + step))
     pairs = x.unflatten(1, (-1, 2))
     weight = keep.unflatten(1, (-1, 2)).to(x.dtype)
     mean = (pairs * weight[..., None]).sum(2) / weight.sum(2).clamp(min=1)[..., None]

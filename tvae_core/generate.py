@@ -6,7 +6,7 @@ belong to the row, so the batch size does not change what a seed gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from tvae_core.rng import uniform_rows
 
 Progress = Callable[[int, int], None]
 _SHRINK = 0.75
+_GREEDY = 1e-6
 
 
 def check_sampling(temperature: float, top_p: float) -> None:
@@ -41,6 +42,7 @@ def decode_latents(
     top_p: float = 1.0,
     seed: int = 0,
     first_row: int = 0,
+    row_numbers: Sequence[int] | None = None,
     batch_size: int = 256,
     max_length: int | None = None,
     progress: Progress | None = None,
@@ -55,6 +57,7 @@ def decode_latents(
         top_p: nucleus of the sampling (Holtzman et al. 2020, arXiv 1904.09751).
         seed: of the sampling.
         first_row: number of the first latent in the seed's table of draws, for streams.
+        row_numbers: number of every latent in that table, ascending, instead of `first_row`.
         batch_size: latents decoded at once.
         max_length: longest row in tokens; by default the model's `max_length`.
         progress: called with (done, total) after each batch.
@@ -74,7 +77,11 @@ def decode_latents(
         stop = min(start + batch_size, n)
         draws = None
         if temperature > 0:
-            draws = uniform_rows(first_row + start, first_row + stop, (limit + 1,), seed, stream=1)
+            numbers = torch.arange(first_row + start, first_row + stop)
+            if row_numbers is not None:
+                numbers = torch.tensor(row_numbers[start:stop])
+            low, high = int(numbers[0]), int(numbers[-1]) + 1
+            draws = uniform_rows(low, high, (limit + 1,), seed, stream=1)[numbers - low]
         part = latents[start:stop].to(model.device)
         tokens = _decode_batch(
             model, part, levels[start:stop].to(model.device), temperature, top_p, draws, limit
@@ -134,7 +141,7 @@ def choose(logits: Tensor, draws: Tensor | None, temperature: float, top_p: floa
         temperature: 0 is greedy.
         top_p: share of the probability mass that may be drawn from.
     """
-    if temperature == 0 or draws is None:
+    if temperature < _GREEDY or draws is None:
         return logits.argmax(-1)
     probabilities, order = F.softmax(logits / temperature, -1).sort(-1, descending=True)
     total = probabilities.cumsum(-1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 How = Literal["slerp", "lerp"]
+MAX_RADIUS = 1e3
 
 
 def lerp(start: Tensor, end: Tensor, t: float | Tensor) -> Tensor:
@@ -125,10 +126,10 @@ def neighbours(code: Tensor, noise: Tensor, radius: float) -> Tensor:
             `(code + radius * noise) / sqrt(1 + radius^2)`.
 
     Raises:
-        ValueError: for a radius that is negative or not finite.
+        ValueError: for a radius that is negative, not finite or above `MAX_RADIUS`.
     """
-    if not 0 <= radius < math.inf:
-        raise ValueError(f"radius must be 0 or more, not {radius}")
+    if not 0 <= radius <= MAX_RADIUS:
+        raise ValueError(f"radius must be 0 or more (and at most {MAX_RADIUS:g}), not {radius}")
     return (code + radius * noise) / math.sqrt(1 + radius**2)
 
 

@@ -7,6 +7,7 @@ A preset has a `description` and the tables `[model]` (fields of `TVAEConfig`) a
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -113,14 +114,15 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         """Refuses impossible values; raises `ValueError` naming the setting."""
-        for name in ("max_steps", "batch_size", "log_steps", "save_steps", "prior_codes"):
+        positive = ("max_steps", "batch_size", "eval_batch_size", "log_steps", "save_steps")
+        for name in (*positive, "eval_items", "prior_codes", "prior_width", "prior_depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
         names = ("limit", "eval_steps", "warmup_steps", "mmd_warmup_steps", "prior_steps")
-        for name in (*names, "moment_start", "moment_warmup"):
+        for name in (*names, "moment_start", "moment_warmup", "threads"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if self.precision not in ("auto", "bf16", "fp32"):
@@ -241,7 +243,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"'
+        return json.dumps(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     return str(value)

@@ -154,7 +154,7 @@ class FlowPrior(nn.Module):
             optimiser, learning_rate, total_steps=max(steps, 2), pct_start=0.1
         )
         averaged = torch.optim.swa_utils.AveragedModel(
-            self, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+            self, avg_fn=lambda mean, new, n: mean + (new - mean) * max(0.002, 9.0 / (10.0 + n))
         )
         latest = _stop_time(sigma_min)
         losses: list[float] = []

@@ -146,8 +146,8 @@ def draw_stability(bench: Workbench, facts: Facts, code: Tensor) -> None:
 
     job = remember("stability_job", (bench.hash, facts.smiles), start)
     st.markdown(
-        f"The code is decoded {PER_LEVEL} times with fresh noise at each level (1 is the codes' own "
-        "spread), and the decoder knows the level. A stable molecule keeps coming back."
+        f"The code is decoded {PER_LEVEL} times with fresh noise at each level (1 is the spread of "
+        "the codes), and the decoder knows the level. A stable molecule keeps coming back."
     )
     progress_row(job, "stability", "noisy decodings")
     bars = []

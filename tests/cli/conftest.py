@@ -35,7 +35,18 @@ LINKS = ["", "C", "CC", "CCC", "C(C)C", "CCO", "CCN", "C(=O)"]
 ENDS = ["C", "CC", "OC", "C(F)(F)F", "C(=O)N", "CO", "C#N", "CCl", "CS", "C(C)C"]
 
 # 32 molecules, nearly learned by heart: most of what the bundle decodes is valid.
-FLAGS = ["--limit", "32", "--d-model", "128", "--n-heads", "2", "--d-ff", "128", "--encoder-blocks", "1", "--decoder-layers", "1", "--n-latent", "2", "--latent-size", "8", "--mmd-memory", "128", "--mmd-weight", "0.1", "--sigma-max", "0.5", "--batch-size", "16", "--learning-rate", "5e-3", "--warmup-steps", "5", "--mmd-warmup-steps", "1", "--moment-start", "0", "--moment-warmup", "1", "--max-steps", "120", "--save-steps", "40", "--log-steps", "10", "--eval-steps", "60", "--eval-items", "12", "--prior-codes", "200", "--prior-steps", "100", "--prior-width", "32", "--prior-depth", "1", "--precision", "fp32", "--threads", "1"]
+_MODEL = """
+    --d-model 128 --n-heads 2 --d-ff 128 --encoder-blocks 1 --decoder-layers 1 --n-latent 2
+    --latent-size 8 --mmd-memory 128 --mmd-weight 0.1 --sigma-max 0.5
+"""
+_TRAINING = """
+    --limit 32 --batch-size 16 --learning-rate 5e-3 --warmup-steps 5 --mmd-warmup-steps 1
+    --moment-start 0 --moment-warmup 1 --max-steps 120 --save-steps 40 --log-steps 10
+    --eval-steps 60 --eval-items 12 --prior-codes 200 --prior-steps 100 --prior-width 32
+    --prior-depth 1 --precision fp32 --threads 1
+"""
+FLAGS = (_MODEL + _TRAINING).split()
+"""32 molecules nearly learned by heart: most of what the bundle decodes is valid."""
 
 
 @dataclass(frozen=True)

@@ -287,13 +287,10 @@ def test_weights_that_do_not_fit_are_named(change: str, bundle: Path) -> None:
     assert "model.safetensors" in refused(bundle)
 
 
-def test_no_such_folder(tmp_path: Path, bundle: Path) -> None:
+def test_no_such_folder_and_no_network(tmp_path: Path, bundle: Path) -> None:
     for path in (tmp_path / "nowhere", bundle / "config.json", Path("nowhere")):
         with pytest.raises(BundleError, match=r"no bundle folder.*(nowhere|config)"):
             load_bundle(path, "toy")
-
-
-def test_a_hub_name_without_a_network() -> None:
     with pytest.raises(BundleError, match="there is no folder owner/name, and the hub gave no"):
         load_bundle("owner/name", "toy")
 
