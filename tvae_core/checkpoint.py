@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
 from tvae_core.config import TVAEConfig
-from tvae_core.files import sha256_file, whole_folder
+from tvae_core.files import json_text, sha256_file, whole_folder
 from tvae_core.model import TransformerVAE
 from tvae_core.prior import PriorSet
 
@@ -86,7 +86,7 @@ def save_bundle(
             "prior": {"width": priors.flow.width, "depth": priors.flow.depth},
             "sha256": {name: sha256_file(folder / name) for name in names},
         }
-        (folder / "manifest.json").write_text(json.dumps(full, indent=1) + "\n")
+        (folder / "manifest.json").write_text(json_text(full))
         (folder / "README.md").write_text(card)
     return target
 

@@ -6,7 +6,6 @@ A domain's `train.py`, `sample.py`, ... are a few lines over this module.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 from tvae_core.cli import Bar, CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, Known, evaluate
-from tvae_core.files import check_parent, write_whole
+from tvae_core.files import check_parent, json_text, write_whole
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
 from tvae_core.presets import Merged as Merged
 from tvae_core.space import LatentSpace
@@ -195,9 +194,8 @@ def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None
     )
     print(dial_table(result))
     if args.json:
-        record: dict[str, Any] = {k: _number(v) for k, v in result.flat().items()}
-        record |= {"seed": args.seed, "bundle": space.bundle.hash}
-        write_whole(Path(args.json), json.dumps(record, indent=1) + "\n")
+        record = result.flat() | {"seed": args.seed, "bundle": space.bundle.hash}
+        write_whole(Path(args.json), json_text(record))
         print(f"wrote {args.json}", file=sys.stderr)
     if args.plot:
         from tvae_core.card import draw_front
@@ -243,10 +241,6 @@ def _shown(value: float) -> str:
     if value != value:
         return "-"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else value
 
 
 def _reader(kind: type) -> Callable[[str], Any]:

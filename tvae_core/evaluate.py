@@ -162,7 +162,8 @@ def evaluate(
 
     Args:
         space: what is measured.
-        texts: held-out items, at least 4; the first `2 * n_paths` are also the ends of paths.
+        texts: held-out items, at least 4 that the model takes (longer ones are left out); the
+            first `2 * n_paths` are also the ends of paths.
         n_samples: prior samples at each setting.
         n_paths: interpolation paths of 11 points.
         seed: of the samples.
@@ -174,6 +175,7 @@ def evaluate(
     Raises:
         ValueError: for too few texts.
     """
+    texts = [texts[i] for i in _fitting(space, texts)]
     if len(texts) < 4:
         raise ValueError(f"an evaluation needs at least 4 held-out items, not {len(texts)}")
     tell = stage or (lambda what, done, total: None)
@@ -224,17 +226,21 @@ def evaluate(
     out.metrics |= {
         "n": float(len(texts)),
         "n_samples": float(n_samples),
-        "n_paths": float(n_paths),
+        "n_paths": float(len(paths)),
     }
     tell("done", total, total)
     return out
 
 
 def _encode_some(space: LatentSpace, texts: Sequence[str]) -> tuple[list[int], Tensor]:
+    fit = _fitting(space, texts)
+    return fit, space.encode([texts[i] for i in fit])
+
+
+def _fitting(space: LatentSpace, texts: Sequence[str]) -> list[int]:
     limit = space.model.config.max_length
     rows = space.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    fit = [i for i, row in enumerate(rows) if 0 < len(row) <= limit]
-    return fit, space.encode([texts[i] for i in fit])
+    return [i for i, row in enumerate(rows) if 0 < len(row) <= limit]
 
 
 def choose_settings(

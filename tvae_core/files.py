@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import os
 import shutil
 import tempfile
@@ -14,6 +16,21 @@ from typing import TextIO
 
 class OutputError(ValueError):
     """A place that cannot be written, with the reason."""
+
+
+def json_text(content: object) -> str:
+    """The content as JSON that every reader takes: NaN and infinities become null."""
+
+    def clean(value: object) -> object:
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        if isinstance(value, dict):
+            return {str(key): clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(item) for item in value]
+        return value
+
+    return json.dumps(clean(content), indent=1, allow_nan=False) + "\n"
 
 
 def sha256_file(path: Path) -> str:

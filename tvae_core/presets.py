@@ -118,6 +118,8 @@ class TrainSettings:
         for name in (*positive, "eval_items", "prior_codes", "prior_width", "prior_depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.prior_codes < 2 or self.limit == 1:
+            raise ValueError("limit and prior_codes must leave at least 2 items")
         for name in ("learning_rate", "max_grad_norm"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")

@@ -178,7 +178,7 @@ class FlowPrior(nn.Module):
                 progress(step + 1, steps, sum(losses[-100:]) / len(losses[-100:]))
         self.load_state_dict(averaged.module.state_dict())
         tail = losses[-max(1, steps // 10) :]
-        return sum(tail) / len(tail)
+        return sum(tail) / len(tail) if tail else math.nan
 
     @torch.inference_mode()
     def sample(self, noise: Tensor, sigma: float, steps: int = 30) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 import time
@@ -13,6 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from tvae_core.files import json_text
 
 SHOWN = ("loss", "reconstruction", "mmd", "token_accuracy", "sequence_accuracy", "code_std")
 LOG_FILE = "log.jsonl"
@@ -70,7 +71,7 @@ class ProgressLog(TrainerCallback):
         rate = (state.global_step - self.first) * self.items / seconds
         line = {"step": state.global_step, "items_per_second": round(rate, 1), **(logs or {})}
         with (self.folder / LOG_FILE).open("a") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(" ".join(json_text(line).split()) + "\n")
         shown = {k: f"{v:.3g}" for k, v in (logs or {}).items() if k in SHOWN}
         if shown and self.bar is not None:
             self.bar.set_postfix(shown | {"items/s": f"{rate:.0f}"}, refresh=False)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import transformers
 from torch import Tensor
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainingArguments
 
 from tvae_core.checkpoint import save_bundle
 from tvae_core.cli import Bar, use_threads
@@ -27,16 +27,26 @@ from tvae_core.config import TVAEConfig
 from tvae_core.data import PreparedSet, TokenRows, pad_rows
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, choose_settings, evaluate
-from tvae_core.files import check_parent, write_whole
+from tvae_core.files import check_parent, json_text, write_whole
 from tvae_core.latent import capacity_bits
 from tvae_core.model import TransformerVAE
-from tvae_core.presets import Merged, TrainSettings
+from tvae_core.presets import MODEL_FIELDS, Merged, TrainSettings
 from tvae_core.prior import PriorSet
+from tvae_core.probe import Probe, probe_texts
 from tvae_core.space import LatentSpace
 from tvae_core.tracking import ProgressLog, check_trackers
 from tvae_core.trainer import TVAETrainer, last_checkpoint
 
-PROBE_DIAL = (1.0, 0.5, 0.2)
+_SHAPE = {
+    "vocab_size",
+    "d_model",
+    "n_heads",
+    "d_ff",
+    "encoder_blocks",
+    "decoder_layers",
+    "n_latent",
+    "latent_size",
+}
 
 
 @dataclass(frozen=True)
@@ -58,51 +68,6 @@ def wants_bf16(precision: str) -> bool:
         return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
     except OSError:
         return False
-
-
-class Probe(TrainerCallback):
-    """Every `eval_steps`: held-out reconstruction, validity of prior samples and of paths.
-
-    The prior here is the Gaussian of the codes, which takes no training; the numbers are logged
-    as `eval_...` and `eval_reconstruction_exact` decides on early stopping.
-    """
-
-    def __init__(
-        self, trainer: TVAETrainer, domain: Domain, tokenizer: Any, texts: list[str], patience: int
-    ) -> None:
-        self.trainer, self.domain, self.tokenizer = trainer, domain, tokenizer
-        self.texts, self.patience = texts, patience
-        self.best, self.worse = -1.0, 0
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        every = int(args.eval_steps or 0)
-        if not every or state.global_step % every or state.global_step >= state.max_steps:
-            return
-        model: TransformerVAE = self.trainer.accelerator.unwrap_model(self.trainer.model)
-        with torch.random.fork_rng(devices=[]):
-            model.eval()  # type: ignore[no-untyped-call]
-            found = quick_evaluation(model, self.tokenizer, self.domain, self.texts)
-            model.train()
-        self.trainer.log({f"eval_{name}": value for name, value in found.flat().items()})
-        score = found.metrics["reconstruction_exact"]
-        self.worse = 0 if score > self.best else self.worse + 1
-        self.best = max(self.best, score)
-        if self.patience and self.worse >= self.patience:
-            control.should_training_stop = True
-
-
-def quick_evaluation(
-    model: TransformerVAE, tokenizer: Any, domain: Domain, texts: list[str]
-) -> Evaluation:
-    """The shared evaluation with a Gaussian prior fitted to the very texts, at three settings."""
-    priors = PriorSet(model.config.code_size, width=8, depth=1).to(model.device)
-    space = LatentSpace(model, tokenizer, priors, domain)
-    priors.gaussian.fit(space.encode(texts).flatten(1))
-    return evaluate(
-        space, texts, n_samples=len(texts), n_paths=32, dial=PROBE_DIAL, prior="gaussian"
-    )
 
 
 def train(
@@ -139,18 +104,23 @@ def train(
         vocab_size=len(tokenizer),
         **({"max_length": _longest(rows)} | merged.model),
     )
+    held_out = prepared.rows(prepared.held_out)
+    texts = probe_texts(prepared, held_out, config, settings)
+    if len(rows) < 2 or int(rows.lengths.max()) > config.max_length:
+        raise ValueError(
+            f"{prepared.path}: training needs at least 2 items, none longer than max_length "
+            f"{config.max_length} (there are {len(rows)}, of up to {rows.lengths.max()} tokens)"
+        )
+    checkpoint = last_checkpoint(folder) if settings.resume else None
+    if checkpoint is not None:
+        _check_shape(checkpoint, config)
     torch.manual_seed(settings.seed)
     model = TransformerVAE(config)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "settings.toml", merged.table() + "\n")
-    held_out = prepared.rows(prepared.held_out)
-    rng = np.random.default_rng(settings.seed)
-    chosen = rng.permutation(len(held_out))[: max(settings.eval_items, 4)]
-    texts = held_out.texts(sorted(chosen.tolist()))
     started = time.monotonic()
     trainer = _trainer(model, settings, folder, rows)
     trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings.early_stopping))
-    checkpoint = last_checkpoint(folder) if settings.resume else None
     parameters = sum(p.numel() for p in model.parameters())
     print(
         f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
@@ -163,6 +133,7 @@ def train(
     minutes = (time.monotonic() - started) / 60
     model.eval()  # type: ignore[no-untyped-call]
     space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings)
+    rng = np.random.default_rng(settings.seed + 1)
     own = rows.texts(rng.permutation(len(rows))[: len(texts)].tolist())
     defaults = choose_settings(
         space, own, settings.target_valid, max(settings.eval_items, 16), stage=_stages("settings")
@@ -179,7 +150,7 @@ def train(
         "domain": domain.name,
         "seed": settings.seed,
         "presets": list(merged.presets),
-        "settings": merged.train | merged.model,
+        "settings": merged.train | {name: getattr(config, name) for name in MODEL_FIELDS},
         "steps": trainer.state.global_step,
         "items_seen": trainer.state.global_step * settings.batch_size,
         "minutes_this_session": round(minutes, 1),
@@ -206,8 +177,20 @@ def train(
         card(manifest, evaluation),
         extra(prepared.path),
     )
-    write_whole(folder / "evaluation.json", json.dumps(evaluation.flat(), indent=1) + "\n")
+    write_whole(folder / "evaluation.json", json_text(evaluation.flat()))
     return Run(folder, bundle, evaluation)
+
+
+def _check_shape(checkpoint: Path, config: TVAEConfig) -> None:
+    saved = json.loads((checkpoint / "config.json").read_text())
+    for name in ("vocab_size", *MODEL_FIELDS):
+        wanted = getattr(config, name)
+        there = saved.get(name, wanted)
+        if name in _SHAPE and list(np.atleast_1d(there)) != list(np.atleast_1d(wanted)):
+            raise ValueError(
+                f"the checkpoint {checkpoint} has {name} {there}, not {wanted}; choose another "
+                "--output, or start over with --resume false"
+            )
 
 
 def _trainer(

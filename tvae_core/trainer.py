@@ -11,7 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from tvae_core.data import BucketBatchSampler, TokenRows, collate
 from tvae_core.mmd import weight_at
@@ -50,6 +57,7 @@ class TVAETrainer(Trainer):
         self.sampler: BucketBatchSampler | None = None
         super().__init__(data_collator=collate, **kwargs)
         self.model_accepts_loss_kwargs = False
+        self.remove_callback(PrinterCallback)
         self.add_callback(_Continue(self))
 
     def get_train_dataloader(self) -> DataLoader[Any]:
@@ -117,8 +125,13 @@ class TVAETrainer(Trainer):
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         folder = Path(self.args.output_dir or ".") / f"checkpoint-{self.state.global_step}"
-        folder.mkdir(parents=True, exist_ok=True)
         core: TransformerVAE = self.accelerator.unwrap_model(self.model)
+        if not all(bool(weight.isfinite().all()) for weight in core.parameters()):
+            raise FloatingPointError(
+                f"the weights are not finite at step {self.state.global_step}; lower "
+                "--learning-rate and start again: the run resumes from its last checkpoint"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
         codes = core.recent_codes[: core.recent_count].contiguous().cpu()
         save_file({"codes": codes}, folder / _MEMORY_FILE)
         super()._save_checkpoint(*args, **kwargs)

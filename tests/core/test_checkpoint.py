@@ -13,7 +13,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tvae_core.checkpoint import FILES, BundleError, load_bundle, save_bundle
-from tvae_core.config import TVAEConfig
 from tvae_core.files import sha256_file
 from tvae_core.model import TransformerVAE
 from tvae_core.prior import PriorSet
@@ -61,7 +60,7 @@ def refused(folder: Path, domain: str | None = "toy") -> str:
         load_bundle(folder, domain)
     message = str(caught.value)
     assert "\n" not in message
-    assert str(folder) in message
+    assert str(folder) in message, message
     return message
 
 
@@ -93,13 +92,12 @@ def test_round_trip(
 
 
 def test_a_bundle_holds_no_pickle_and_hashes_of_every_file(bundle: Path) -> None:
-    names = {p.name for p in bundle.iterdir()}
-    assert names == {*FILES, "tokenizer_config.json", "README.md", "known.bin"}
-    hashes = json.loads((bundle / "manifest.json").read_text())["sha256"]
+    names = {*FILES, "tokenizer_config.json", "README.md", "known.bin"}
+    assert {p.name for p in bundle.iterdir()} == names
+    hashes = load_bundle(bundle).manifest["sha256"]
     assert set(hashes) == names - {"manifest.json", "README.md"}
     assert all(sha256_file(bundle / name) == value for name, value in hashes.items())
-    weights = load_file(bundle / "model.safetensors")
-    assert {value.dtype for value in weights.values()} == {torch.bfloat16}
+    assert {w.dtype for w in load_file(bundle / "model.safetensors").values()} == {torch.bfloat16}
 
 
 def test_everyone_may_read_a_bundle(bundle: Path) -> None:
@@ -295,8 +293,7 @@ def test_no_such_folder_and_no_network(tmp_path: Path, bundle: Path) -> None:
         load_bundle("owner/name", "toy")
 
 
-def test_config_in_a_bundle_is_what_transformers_reads(bundle: Path) -> None:
-    assert TVAEConfig.from_pretrained(bundle).n_latent == 2
+def test_transformers_reads_a_bundle_too(bundle: Path) -> None:
     model = TransformerVAE.from_pretrained(bundle, dtype=torch.float32).eval()
     ids = torch.tensor([[5, 6, 7]])
     assert torch.equal(model.encode(ids), load_bundle(bundle).model.encode(ids))

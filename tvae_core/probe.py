@@ -1,0 +1,83 @@
+"""What a training run looks at on the way: held-out reconstruction and validity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from tvae_core.config import TVAEConfig
+from tvae_core.data import PreparedSet, TokenRows
+from tvae_core.domain import Domain
+from tvae_core.evaluate import Evaluation, evaluate
+from tvae_core.model import TransformerVAE
+from tvae_core.presets import TrainSettings
+from tvae_core.prior import PriorSet
+from tvae_core.space import LatentSpace
+from tvae_core.trainer import TVAETrainer
+
+PROBE_DIAL = (1.0, 0.5, 0.2)
+
+
+class Probe(TrainerCallback):
+    """Every `eval_steps`: held-out reconstruction, validity of prior samples and of paths.
+
+    The prior here is the Gaussian of the codes, which takes no training; the numbers are logged
+    as `eval_...` and `eval_reconstruction_exact` decides on early stopping.
+    """
+
+    def __init__(
+        self, trainer: TVAETrainer, domain: Domain, tokenizer: Any, texts: list[str], patience: int
+    ) -> None:
+        self.trainer, self.domain, self.tokenizer = trainer, domain, tokenizer
+        self.texts, self.patience = texts, patience
+        self.best, self.worse = -1.0, 0
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        every = int(args.eval_steps or 0)
+        if not every or state.global_step % every or state.global_step >= state.max_steps:
+            return
+        model: TransformerVAE = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        with torch.random.fork_rng(devices=[]):
+            model.eval()  # type: ignore[no-untyped-call]
+            found = quick_evaluation(model, self.tokenizer, self.domain, self.texts)
+            model.train()
+        wanted = control.should_log  # logging here would cancel the step's own line
+        self.trainer.log({f"eval_{name}": value for name, value in found.flat().items()})
+        control.should_log = wanted
+        score = found.metrics["reconstruction_exact"]
+        self.worse = 0 if score > self.best else self.worse + 1
+        self.best = max(self.best, score)
+        if self.patience and self.worse >= self.patience:
+            control.should_training_stop = True
+
+
+def quick_evaluation(
+    model: TransformerVAE, tokenizer: Any, domain: Domain, texts: list[str]
+) -> Evaluation:
+    """The shared evaluation with a Gaussian prior fitted to the very texts, at three settings."""
+    priors = PriorSet(model.config.code_size, width=8, depth=1).to(model.device)
+    space = LatentSpace(model, tokenizer, priors, domain)
+    priors.gaussian.fit(space.encode(texts).flatten(1))
+    return evaluate(
+        space, texts, n_samples=len(texts), n_paths=32, dial=PROBE_DIAL, prior="gaussian"
+    )
+
+
+def probe_texts(
+    prepared: PreparedSet, held_out: TokenRows, config: TVAEConfig, settings: TrainSettings
+) -> list[str]:
+    """Held-out texts that the model takes, for the evaluations of the run."""
+    fitting = np.flatnonzero((held_out.lengths > 0) & (held_out.lengths <= config.max_length))
+    if len(fitting) < 4:
+        raise ValueError(
+            f"{prepared.path}: the held-out split {prepared.held_out!r} has {len(fitting)} items "
+            f"within max_length {config.max_length}; an evaluation needs at least 4"
+        )
+    rng = np.random.default_rng(settings.seed)
+    chosen = rng.permutation(fitting)[: max(settings.eval_items, 4)]
+    return held_out.texts(sorted(chosen.tolist()))
