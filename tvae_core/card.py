@@ -51,6 +51,14 @@ _LINES = (
 )
 
 
+def plot_format(path: Path) -> str:
+    """The format of a plot's file by its ending; raises `ValueError` for another one."""
+    kind = path.suffix.lower().lstrip(".")
+    if kind not in ("svg", "png", "pdf"):
+        raise ValueError(f"{path}: a plot is written as .svg, .png or .pdf")
+    return kind
+
+
 def draw_front(evaluation: Evaluation, path: Path) -> None:
     """Draws the front (reconstruction, validity) over the dial, each point a setting.
 
@@ -63,9 +71,7 @@ def draw_front(evaluation: Evaluation, path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    kind = path.suffix.lower().lstrip(".")
-    if kind not in ("svg", "png", "pdf"):
-        raise ValueError(f"{path}: a plot is written as .svg, .png or .pdf")
+    kind = plot_format(path)
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
     settings = [row["fidelity"] for row in evaluation.dial]

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tvae_core.card import draw_front, model_card, plot_format
 from tvae_core.cli import Bar, CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, Known, evaluate
-from tvae_core.files import check_parent, json_text, write_whole
+from tvae_core.files import check_file, json_text, write_whole
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
 from tvae_core.presets import Merged as Merged
+from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
 
 
@@ -140,7 +142,6 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
     if dry:
         print(merged.table())
         return 0
-    from tvae_core.card import model_card
     from tvae_core.train import train
 
     run = train(commands.domain, merged, model_card, commands.extra)
@@ -165,7 +166,7 @@ def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None
     parser.add_argument("-n", "--n", type=int, default=2000, help="held-out items (default 2000)")
     parser.add_argument("--samples", type=int, default=1000, help="prior samples a setting")
     parser.add_argument("--paths", type=int, default=200, help="interpolation paths a setting")
-    parser.add_argument("--prior", default="flow", help="flow, gaussian or normal")
+    parser.add_argument("--prior", choices=PRIORS, default="flow")
     parser.add_argument("--json", default=None, metavar="FILE", help="also write one flat object")
     parser.add_argument("--plot", default=None, metavar="FILE", help="also draw the dial's front")
     args = parser.parse(argv)
@@ -174,7 +175,9 @@ def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None
             raise CommandError(f"--{flag} must be at least 1, not {getattr(args, flag)}", 2)
     for out in (args.json, args.plot):
         if out:
-            check_parent(Path(out))
+            check_file(Path(out))
+    if args.plot:
+        plot_format(Path(args.plot))
     space = open_space(args, commands.domain)
     prepared = PreparedSet(args.data, name)
     rows = prepared.rows(args.split or prepared.held_out)
@@ -198,8 +201,6 @@ def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None
         write_whole(Path(args.json), json_text(record))
         print(f"wrote {args.json}", file=sys.stderr)
     if args.plot:
-        from tvae_core.card import draw_front
-
         draw_front(result, Path(args.plot))
         print(f"wrote {args.plot}", file=sys.stderr)
     return 0

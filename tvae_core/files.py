@@ -51,6 +51,13 @@ def check_parent(target: Path) -> None:
         raise OutputError(f"cannot write {target}: {parent} is not a writable folder")
 
 
+def check_file(target: Path) -> None:
+    """Refuses a file that cannot be written, before any work is done; raises `OutputError`."""
+    check_parent(target)
+    if target.is_dir():
+        raise OutputError(f"cannot write {target}: it is a folder")
+
+
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
     """A new folder that becomes `target` when the block ends well, and vanishes otherwise.

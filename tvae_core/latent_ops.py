@@ -116,6 +116,13 @@ def grid(corners: Tensor, rows: int, columns: int) -> Tensor:
     return torch.stack([path(a, b, columns) for a, b in zip(left, right, strict=True)])
 
 
+def check_radius(radius: float) -> None:
+    """Refuses a radius that is negative, not finite or above `MAX_RADIUS`, by `ValueError`."""
+    if not 0 <= radius <= MAX_RADIUS:
+        most = f" and at most {MAX_RADIUS:g}" if radius > MAX_RADIUS else ""
+        raise ValueError(f"radius must be 0 or more{most}, not {radius:g}")
+
+
 def neighbours(code: Tensor, noise: Tensor, radius: float) -> Tensor:
     """Codes around one code at a radius.
 
@@ -128,8 +135,7 @@ def neighbours(code: Tensor, noise: Tensor, radius: float) -> Tensor:
     Raises:
         ValueError: for a radius that is negative, not finite or above `MAX_RADIUS`.
     """
-    if not 0 <= radius <= MAX_RADIUS:
-        raise ValueError(f"radius must be 0 or more (and at most {MAX_RADIUS:g}), not {radius}")
+    check_radius(radius)
     return (code + radius * noise) / math.sqrt(1 + radius**2)
 
 

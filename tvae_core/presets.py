@@ -124,7 +124,7 @@ class TrainSettings:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
         names = ("limit", "eval_steps", "warmup_steps", "mmd_warmup_steps", "prior_steps")
-        for name in (*names, "moment_start", "moment_warmup", "threads"):
+        for name in (*names, "moment_start", "moment_warmup", "threads", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if self.precision not in ("auto", "bf16", "fp32"):

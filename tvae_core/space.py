@@ -256,6 +256,7 @@ class LatentSpace(Codec):
         """
         if n < 1:
             raise ValueError(f"the number of neighbours must be at least 1, not {n}")
+        latent_ops.check_radius(radius)
         code = self.encode([text])[0]
         noise = normal_rows(0, n, tuple(code.shape), seed, stream=2)
         level = radius * self.spread

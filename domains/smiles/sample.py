@@ -107,7 +107,11 @@ def _print_best(result: FunnelResult, rows: Sequence[dict[str, object]], most: i
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
-    args = _parser().parse(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    while "--sort" in given[:-1]:  # argparse takes the value of `--sort -sa` for a flag
+        place = given.index("--sort")
+        given[place : place + 2] = [f"--sort={given[place + 1]}"]
+    args = _parser().parse(given)
     check_sampling(args.temperature or 0.0, args.top_p)
     options = FunnelOptions(
         alerts=args.alerts,
@@ -121,9 +125,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise ValueError(f"--stability must be 0 or more, not {args.stability}")
     if args.raw and args.output:
         check_parent(Path(args.output))
-    for path in (None if args.raw else args.output, args.rejected):
-        if path:
-            check_writable(path, args.format)
+    if args.output and not args.raw:
+        check_writable(args.output, args.format)
+    if args.rejected:
+        check_writable(args.rejected)
+        if args.output and Path(args.output).resolve() == Path(args.rejected).resolve():
+            raise ValueError(f"-o and --rejected name the same file: {args.output}")
+    if args.reference is not None:
+        COMMANDS.domain.from_text(args.reference)
     space = open_space(args, COMMANDS.domain)
     if args.raw:
         _raw(space, args)
