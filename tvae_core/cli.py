@@ -10,6 +10,7 @@ import argparse
 import difflib
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -132,7 +133,7 @@ class Bar:
 
     def __init__(self, what: str, unit: str = "it") -> None:
         self._bar: tqdm[NoReturn] | None = None
-        self.what, self.unit = what, unit
+        self.what, self.unit, self._started = what, unit, time.time()
 
     def __call__(self, done: int, total: int) -> None:
         """Shows that `done` of `total` are done."""
@@ -140,6 +141,7 @@ class Bar:
             self._bar = tqdm(
                 total=total, desc=self.what, unit=self.unit, file=sys.stderr, mininterval=0.3
             )
+            self._bar.start_t = self._started  # the first batch took its time, too
         self._bar.update(done - self._bar.n)
         if done >= total:
             self.close()

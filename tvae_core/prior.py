@@ -156,7 +156,7 @@ class FlowPrior(nn.Module):
         averaged = torch.optim.swa_utils.AveragedModel(
             self, avg_fn=lambda mean, new, n: mean + (new - mean) * max(0.002, 9.0 / (10.0 + n))
         )
-        latest = _stop_time(sigma_min)
+        latest = _stop_time(sigma_min / float(self.scale))
         losses: list[float] = []
         for step in range(steps):
             rows = torch.randint(len(data), (batch_size,), generator=generator)

@@ -152,7 +152,7 @@ def train(
         "presets": list(merged.presets),
         "settings": merged.train | {name: getattr(config, name) for name in MODEL_FIELDS},
         "steps": trainer.state.global_step,
-        "items_seen": trainer.state.global_step * settings.batch_size,
+        "items_seen": trainer.state.global_step * min(settings.batch_size, len(rows)),
         "minutes_this_session": round(minutes, 1),
         "parameters": parameters,
         "bits": {
