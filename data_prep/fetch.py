@@ -30,6 +30,11 @@ class WheelSource:
     counts: dict[str, int] = field(default_factory=dict)
 
     @property
+    def full_description(self) -> str:
+        """The description with the wheel it is in, as manifests give it."""
+        return f"{self.description}; wheel {self.requirement}"
+
+    @property
     def file_name(self) -> str:
         """The name of the wheel's file."""
         return self.requirement.replace("==", "-") + "-py3-none-any.whl"

@@ -5,9 +5,11 @@
     python -m data_prep.smiles --input mine.csv --column smiles --out data/mine
 
 MOSES comes in the wheel molsets 0.3.1 from PyPI (51 MB, downloaded once, checked by SHA-256); its
-three splits are kept. A file of your own (.smi, .csv, .tsv or .sdf, also .gz) is parsed and made
-canonical with RDKit, duplicates are dropped, and it is split 90/5/5 into train, validation and
-test; rows that cannot be read are listed in rejected.csv. Runs offline with --wheel or --input.
+three splits are kept, and the reference statistics of its benchmark are written beside them (not
+with --limit; `python -m data_prep.moses_reference` adds them to a set that has none). A file of
+your own (.smi, .csv, .tsv or .sdf, also .gz) is parsed and made canonical with RDKit, duplicates
+are dropped, and it is split 90/5/5 into train, validation and test; rows that cannot be read are
+listed in rejected.csv. Runs offline with --wheel or --input.
 """
 
 from __future__ import annotations
@@ -44,11 +46,15 @@ from data_prep.common import (
 )
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
 from data_prep.molecule_files import Rejected, read_molecules
+from data_prep.moses_reference import has_statistics, read_reference, save_reference
 from data_prep.tokenise import MAX_VOCAB_SIZE, save_splits, use_threads
+from domains.smiles.moses.reference import FOLDER, Reference
 from domains.smiles.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encode_many
 
 FORMAT_VERSION = 1
 TOKENIZER_SAMPLE = 300_000
+VALIDATION = 10_000
+"""Most molecules that go from a train split into the validation split that it lacks."""
 LIBRARIES = ("datasets", "numpy", "pyarrow", "rdkit", "tokenizers", "transformers")
 
 
@@ -62,6 +68,7 @@ class Molecules:
     licence: str
     rejected: list[Rejected] = field(default_factory=list)
     duplicates: int = 0
+    reference: Reference | None = None
 
 
 def sample_rows(texts: pa.ChunkedArray, n: int, seed: int) -> pa.ChunkedArray:
@@ -72,18 +79,40 @@ def sample_rows(texts: pa.ChunkedArray, n: int, seed: int) -> pa.ChunkedArray:
     return texts.take(pa.array(rows))
 
 
+def with_validation(splits: dict[str, pa.ChunkedArray], seed: int) -> dict[str, pa.ChunkedArray]:
+    """The splits with ``validation``, drawn from ``train`` where there is none.
+
+    A twentieth of the training molecules, 10,000 at most, in their order; none of fewer than 20.
+    """
+    train = splits["train"]
+    n = min(VALIDATION, len(train) // 20)
+    if "validation" in splits or not n:
+        return splits
+    chosen = np.zeros(len(train), dtype=bool)
+    chosen[np.random.default_rng((seed, 1)).choice(len(train), size=n, replace=False)] = True
+    parts = {
+        name: train.filter(pa.array(rows))
+        for name, rows in (("train", ~chosen), ("validation", chosen))
+    }
+    return parts | {name: texts for name, texts in splits.items() if name != "train"}
+
+
 def load_moses(source: WheelSource, wheel: Path | None, limit: int | None, seed: int) -> Molecules:
     """The published splits, or a sample: ``limit`` from train, a tenth as many from the others."""
     path = check_wheel(source, wheel) if wheel else fetch_wheel(source, cache_dir())
     splits = read_wheel(source, path)
+    reference = None
+    if limit is None and has_statistics(path):
+        reference = read_reference(path, splits["train"])
     if limit is not None:
         small = max(1, limit // 10)
         splits = {
             name: sample_rows(texts, limit if name == "train" else small, seed)
             for name, texts in splits.items()
         }
-    description = f"{source.description}; wheel {source.requirement}"
-    return Molecules(splits, description, source.sha256, source.licence)
+    return Molecules(
+        splits, source.full_description, source.sha256, source.licence, reference=reference
+    )
 
 
 def load_file(path: Path, column: str, limit: int | None, seed: int, jobs: int) -> Molecules:
@@ -133,11 +162,10 @@ def write_prepared(
         tokenizer.save_pretrained(folder)
         tokenizer_sha256 = sha256_file(folder / "tokenizer.json")
         identity = [molecules.source_sha256, tokenizer_sha256, seed]
-        identity += [len(texts) for texts in molecules.splits.values()]
+        splits = with_validation(molecules.splits, seed)
+        identity += [len(texts) for texts in splits.values()]
         fingerprint = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-        summaries = save_splits(
-            folder, molecules.splits, partial(encode_many, tokenizer), fingerprint
-        )
+        summaries = save_splits(folder, splits, partial(encode_many, tokenizer), fingerprint)
         manifest = {
             "domain": "smiles",
             "format_version": FORMAT_VERSION,
@@ -147,6 +175,7 @@ def write_prepared(
             "tokenizer_sha256": tokenizer_sha256,
             "vocab_size": len(tokenizer),
             "counts": {name: summary.count for name, summary in summaries.items()},
+            "published_train": sorted(splits.keys() - molecules.splits.keys() | {"train"}),
             "rejected": len(molecules.rejected),
             "duplicates": molecules.duplicates,
             "mean_length": {name: round(s.mean_length, 4) for name, s in summaries.items()},
@@ -155,6 +184,10 @@ def write_prepared(
             "command": command,
             "versions": {library: version(library) for library in LIBRARIES},
         }
+        if molecules.reference:
+            (folder / FOLDER).mkdir()
+            origin = (molecules.source, molecules.source_sha256, molecules.licence)
+            save_reference(molecules.reference, *origin, folder / FOLDER)
         if molecules.rejected:
             write_rejected(folder / "rejected.csv", molecules.rejected)
         text = json.dumps(manifest, indent=2, ensure_ascii=False)

@@ -12,15 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tvae_core.card import draw_front, model_card, plot_format
+from tvae_core.card import model_card
 from tvae_core.cli import Bar, CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
-from tvae_core.evaluate import Evaluation, Known, evaluate
+from tvae_core.evaluate import evaluate
 from tvae_core.files import check_file, json_text, write_whole
+from tvae_core.intervals import with_bounds
+from tvae_core.measures import Known
+from tvae_core.plots import draw_page, plot_format
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
 from tvae_core.presets import Merged as Merged
 from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
+from tvae_core.tables import dial_table as dial_table
+from tvae_core.tables import geometry_table
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,25 @@ def add_fidelity_argument(parser: CommandParser, default: str) -> None:
     )
 
 
+def use_machine(args: argparse.Namespace) -> str:
+    """Sets the threads that the arguments name, and gives their device.
+
+    Raises:
+        CommandError: a device that is not there, or an impossible number of threads.
+    """
+    import torch
+
+    if args.threads < 0:
+        raise CommandError(f"--threads must be 0 or more, not {args.threads}", 2)
+    use_threads(args.threads)
+    device: str = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise CommandError(f"--device {device} cannot be used here", 2) from error
+    return device
+
+
 def open_space(args: argparse.Namespace, domain: Domain) -> LatentSpace:
     """Opens the bundle that the arguments name, with their threads and device.
 
@@ -91,16 +115,7 @@ def open_space(args: argparse.Namespace, domain: Domain) -> LatentSpace:
         BundleError: a bundle that cannot be used.
         CommandError: a device that is not there.
     """
-    import torch
-
-    if args.threads < 0:
-        raise CommandError(f"--threads must be 0 or more, not {args.threads}", 2)
-    use_threads(args.threads)
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise CommandError(f"--device {device} cannot be used here", 2) from error
+    device = use_machine(args)
     return LatentSpace.load(args.bundle, domain, device)
 
 
@@ -150,25 +165,39 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
     return 0
 
 
-def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None) -> int:
-    """`python -m domains.<name>.evaluate [CKPT]`: the benchmark as a table and as JSON."""
+def evaluate_command(
+    commands: DomainCommands, argv: Sequence[str] | None = None, note: str = ""
+) -> int:
+    """`python -m domains.<name>.evaluate [CKPT]`: the benchmark as a table and as JSON.
+
+    Args:
+        commands: the domain's.
+        argv: arguments; by default the command line.
+        note: added to the help, for what else the domain's `evaluate` does.
+    """
     from tvae_core.data import PreparedSet
 
     name = commands.domain.name
-    parser = parser_for(commands, "evaluate", "Measure a bundle on held-out data.")
+    parser = parser_for(commands, "evaluate", f"Measure a bundle on held-out data. {note}".rstrip())
     add_space_arguments(parser, commands)
     parser.add_argument(
         "--data", default=f"data/{name}", help="prepared set with the held-out data"
     )
-    parser.add_argument(
-        "--split", default=None, help="split to evaluate on (default: the held-out one)"
-    )
+    parser.add_argument("--split", default=None, help="split to evaluate on (default: test)")
     parser.add_argument("-n", "--n", type=int, default=2000, help="held-out items (default 2000)")
     parser.add_argument("--samples", type=int, default=1000, help="prior samples a setting")
     parser.add_argument("--paths", type=int, default=200, help="interpolation paths a setting")
     parser.add_argument("--prior", choices=PRIORS, default="flow")
     parser.add_argument("--json", default=None, metavar="FILE", help="also write one flat object")
-    parser.add_argument("--plot", default=None, metavar="FILE", help="also draw the dial's front")
+    parser.add_argument(
+        "--plot", default=None, metavar="FILE", help="also draw it all, as .svg, .png or .pdf"
+    )
+    parser.add_argument(
+        "--geometry",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="smoothness of walks, neighbourhoods by radius, spectrum of the codes (default: yes)",
+    )
     args = parser.parse(argv)
     for flag in ("n", "samples", "paths"):
         if getattr(args, flag) < 1:
@@ -180,7 +209,8 @@ def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None
         plot_format(Path(args.plot))
     space = open_space(args, commands.domain)
     prepared = PreparedSet(args.data, name)
-    rows = prepared.rows(args.split or prepared.held_out)
+    split = args.split or prepared.final
+    rows = prepared.rows(split)
     import numpy as np
 
     chosen = np.random.default_rng(args.seed).permutation(len(rows))[: max(args.n, 4)]
@@ -193,55 +223,21 @@ def evaluate_command(commands: DomainCommands, argv: Sequence[str] | None = None
         seed=args.seed,
         prior=args.prior,
         known=commands.known(space.bundle.path),
+        geometry=args.geometry,
         stage=lambda what, done, total: bar(done, total),
     )
     print(dial_table(result))
+    if args.geometry:
+        print(f"\n{geometry_table(result)}")
     if args.json:
-        record = result.flat() | {"seed": args.seed, "bundle": space.bundle.hash}
+        record = with_bounds(result.flat()) | {"seed": args.seed, "bundle": space.bundle.hash}
         write_whole(Path(args.json), json_text(record))
         print(f"wrote {args.json}", file=sys.stderr)
     if args.plot:
-        draw_front(result, Path(args.plot))
+        caption = f"{space.bundle.path.name} {space.bundle.hash}, {split} of {args.data}"
+        draw_page(result, Path(args.plot), f"{caption}, n {args.n}, seed {args.seed}")
         print(f"wrote {args.plot}", file=sys.stderr)
     return 0
-
-
-COLUMNS = (
-    ("fidelity", "fidelity"),
-    ("sigma", "sigma"),
-    ("reconstruction_exact", "recon."),
-    ("cycle_r2", "cycle r2"),
-    ("prior_valid", "prior valid"),
-    ("prior_unique", "unique"),
-    ("prior_novel", "novel"),
-    ("interpolation_valid", "interp. valid"),
-    ("interpolation_distinct", "distinct"),
-)
-
-
-def dial_table(result: Evaluation, markdown: bool = False) -> str:
-    """The evaluation as text: the metrics, then a row for each setting of the dial."""
-    lines = []
-    if not markdown:
-        wide = max(len(k) for k in result.metrics)
-        lines += [f"{k:<{wide}}  {_shown(v)}" for k, v in result.metrics.items()] + [""]
-    columns = [c for c in COLUMNS if any(c[0] in row for row in result.dial)]
-    heads = [title for _, title in columns]
-    body = [[_shown(row.get(key, float("nan"))) for key, _ in columns] for row in result.dial]
-    if markdown:
-        lines.append("| " + " | ".join(heads) + " |")
-        lines.append("|" + "---|" * len(heads))
-        lines += ["| " + " | ".join(row) + " |" for row in body]
-    else:
-        lines.append("  ".join(heads))
-        lines += ["  ".join(f"{c:>{len(h)}}" for c, h in zip(r, heads, strict=True)) for r in body]
-    return "\n".join(lines)
-
-
-def _shown(value: float) -> str:
-    if value != value:
-        return "-"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
 def _reader(kind: type) -> Callable[[str], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import fields
 from typing import Any
 
@@ -39,10 +40,12 @@ class TVAEConfig(PreTrainedConfig):
         latent_size: numbers in a latent token; the joint code has `n_latent * latent_size`.
         latent_bound: `none`, or `tanh` for the bounded code of the original system.
         noise: what is added to the code while training: `random` (a level per item, log-uniform
-            in `sigma_min..sigma_max`, told to the decoder), `fixed` (always `sigma_max`,
-            not told) or `none`.
+            in `sigma_min..sigma_max` but for `sigma_tilt`, told to the decoder), `fixed` (always
+            `sigma_max`, not told) or `none`.
         sigma_min: lowest noise level, in units of the prior's standard deviation.
         sigma_max: highest noise level.
+        sigma_tilt: how much more often high levels are drawn; 1 is log-uniform, at 2 the density
+            over log sigma rises linearly from none at `sigma_min`.
         mmd_scope: distribution that MMD compares with N(0, I): the `joint` code, each `token`
             alone, or `both` (their sum).
         mmd_kernel: `multiscale` (inverse multiquadric at seven scales around the dimension) or
@@ -75,6 +78,7 @@ class TVAEConfig(PreTrainedConfig):
     noise: str = "random"
     sigma_min: float = 0.1
     sigma_max: float = 3.0
+    sigma_tilt: float = 1.0
     mmd_scope: str = "joint"
     mmd_kernel: str = "multiscale"
     mmd_weight: float = 10.0
@@ -144,6 +148,10 @@ class TVAEConfig(PreTrainedConfig):
             "positive and at most sigma_max",
             self.sigma_min,
         )
+        _require(math.isfinite(self.sigma_max), "sigma_max", "finite", self.sigma_max)
+        for name in ("sigma_tilt", "rope_theta", "norm_eps"):
+            value = getattr(self, name)
+            _require(0 < value < math.inf, name, "positive and finite", value)
         for name in ("encoder_mask", "decoder_mask", "dropout"):
             _require(
                 0 <= getattr(self, name) < 1, name, "in 0..1 (1 excluded)", getattr(self, name)

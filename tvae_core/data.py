@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import datasets
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -19,6 +18,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerFast
+
+if TYPE_CHECKING:
+    import datasets
 
 IntArray = npt.NDArray[np.int64]
 
@@ -174,6 +176,8 @@ class PreparedSet:
             raise PreparedSetError(
                 f"{self.path} was prepared for {self.manifest.get('domain')!r}, not {domain!r}"
             )
+        import datasets  # here, because those who only decode have no use for its 200 MB
+
         try:
             self._splits = datasets.load_from_disk(str(self.path))
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
@@ -197,8 +201,13 @@ class PreparedSet:
 
     @property
     def held_out(self) -> str:
-        """The split to evaluate on: `validation` where there is one, else `test`."""
+        """The split that a run looks at on the way: `validation` if there is one, else `test`."""
         return "validation" if "validation" in self._splits else "test"
+
+    @property
+    def final(self) -> str:
+        """The split that a finished model is judged on: `test` if there is one."""
+        return "test" if "test" in self._splits else self.held_out
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """The tokenizer that made the set."""

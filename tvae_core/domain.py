@@ -86,3 +86,12 @@ class Domain(Protocol):
     def examples(self) -> list[str]:
         """A few well-known valid texts, for pages, help and tests."""
         ...
+
+
+@runtime_checkable
+class HasSimilarity(Protocol):
+    """What a domain may add to `Domain`; without it, the core compares tokens (`similarity`)."""
+
+    def similarity(self, a: Sequence[str], b: Sequence[str]) -> FloatArray:
+        """How alike `a[i]` and `b[i]` are, `(n,)`, 0 to 1; NaN where either is invalid."""
+        ...

@@ -76,10 +76,11 @@ class LatentMemory(nn.Module):
 
 
 def draw_sigma(config: TVAEConfig, batch: int, device: torch.device) -> Tensor:
-    """Training noise levels `(batch,)`: log-uniform for `random`, else constant."""
+    """Training noise levels `(batch,)`: log-uniform but for `sigma_tilt`, or constant."""
     if config.noise == "random":
         low, high = math.log(config.sigma_min), math.log(config.sigma_max)
-        return (low + (high - low) * torch.rand(batch, device=device)).exp()
+        place = torch.rand(batch, device=device) ** (1 / config.sigma_tilt)
+        return (low + (high - low) * place).exp()
     level = config.sigma_max if config.noise == "fixed" else 0.0
     return torch.full((batch,), level, device=device)
 

@@ -30,6 +30,7 @@ MODEL_FIELDS: dict[str, type] = {
     "noise": str,
     "sigma_min": float,
     "sigma_max": float,
+    "sigma_tilt": float,
     "mmd_scope": str,
     "mmd_kernel": str,
     "mmd_weight": float,

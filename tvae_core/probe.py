@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
 
 from tvae_core.config import TVAEConfig
-from tvae_core.data import PreparedSet, TokenRows
+from tvae_core.data import PreparedSet
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, evaluate
 from tvae_core.model import TransformerVAE
@@ -21,11 +24,12 @@ from tvae_core.trainer import TVAETrainer
 PROBE_DIAL = (1.0, 0.5, 0.2)
 
 
-class Probe(TrainerCallback):
+class Probe(TrainerCallback, ExportableState):
     """Every `eval_steps`: held-out reconstruction, validity of prior samples and of paths.
 
     The prior here is the Gaussian of the codes, which takes no training; the numbers are logged
-    as `eval_...` and `eval_reconstruction_exact` decides on early stopping.
+    as `eval_...` and `eval_reconstruction_exact` decides on early stopping. What it has seen goes
+    into each checkpoint's `trainer_state.json`, so a resumed run stops where an unbroken one does.
     """
 
     def __init__(
@@ -34,6 +38,20 @@ class Probe(TrainerCallback):
         self.trainer, self.domain, self.tokenizer = trainer, domain, tokenizer
         self.texts, self.patience = texts, patience
         self.best, self.worse = -1.0, 0
+
+    def state(self) -> dict[str, Any]:
+        """The best score and the evaluations since it, as `trainer_state.json` keeps them."""
+        return {"args": {}, "attributes": {"best": self.best, "worse": self.worse}}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        kept = dict(cast(dict[str, Any], state.stateful_callbacks or {}))
+        if state.global_step and type(self).__name__ in kept:
+            seen = kept[type(self).__name__]["attributes"]
+            self.best, self.worse = float(seen["best"]), int(seen["worse"])
+        kept.setdefault(type(self).__name__, self.state())  # a checkpoint of before it was kept
+        state.stateful_callbacks = kept  # type: ignore[assignment]
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -56,6 +74,13 @@ class Probe(TrainerCallback):
             control.should_training_stop = True
 
 
+def stopped_early(checkpoint: Path, patience: int) -> bool:
+    """Whether the run of a checkpoint had run out of patience when it was written."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    seen = state.get("stateful_callbacks", {}).get(Probe.__name__, {}).get("attributes", {})
+    return bool(patience) and int(seen.get("worse", 0)) >= patience
+
+
 def quick_evaluation(
     model: TransformerVAE, tokenizer: Any, domain: Domain, texts: list[str]
 ) -> Evaluation:
@@ -69,13 +94,18 @@ def quick_evaluation(
 
 
 def probe_texts(
-    prepared: PreparedSet, held_out: TokenRows, config: TVAEConfig, settings: TrainSettings
+    prepared: PreparedSet, split: str, config: TVAEConfig, settings: TrainSettings
 ) -> list[str]:
-    """Held-out texts that the model takes, for the evaluations of the run."""
+    """Texts of a held-out split that the model takes, for an evaluation.
+
+    Raises:
+        ValueError: for fewer than 4 of them.
+    """
+    held_out = prepared.rows(split)
     fitting = np.flatnonzero((held_out.lengths > 0) & (held_out.lengths <= config.max_length))
     if len(fitting) < 4:
         raise ValueError(
-            f"{prepared.path}: the held-out split {prepared.held_out!r} has {len(fitting)} items "
+            f"{prepared.path}: the held-out split {split!r} has {len(fitting)} items "
             f"within max_length {config.max_length}; an evaluation needs at least 4"
         )
     rng = np.random.default_rng(settings.seed)

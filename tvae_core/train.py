@@ -32,7 +32,7 @@ from tvae_core.latent import capacity_bits
 from tvae_core.model import TransformerVAE
 from tvae_core.presets import MODEL_FIELDS, Merged, TrainSettings
 from tvae_core.prior import PriorSet
-from tvae_core.probe import Probe, probe_texts
+from tvae_core.probe import Probe, probe_texts, stopped_early
 from tvae_core.space import LatentSpace
 from tvae_core.tracking import ProgressLog, check_trackers
 from tvae_core.trainer import TVAETrainer, last_checkpoint
@@ -104,8 +104,8 @@ def train(
         vocab_size=len(tokenizer),
         **({"max_length": _longest(rows)} | merged.model),
     )
-    held_out = prepared.rows(prepared.held_out)
-    texts = probe_texts(prepared, held_out, config, settings)
+    texts = probe_texts(prepared, prepared.held_out, config, settings)
+    final = probe_texts(prepared, prepared.final, config, settings)
     if len(rows) < 2 or int(rows.lengths.max()) > config.max_length:
         raise ValueError(
             f"{prepared.path}: training needs at least 2 items, none longer than max_length "
@@ -129,7 +129,10 @@ def train(
         + (f", resuming from {checkpoint.name}" if checkpoint else ""),
         file=sys.stderr,
     )
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if checkpoint is not None and stopped_early(checkpoint, settings.early_stopping):
+        trainer.take(checkpoint)
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     minutes = (time.monotonic() - started) / 60
     model.eval()  # type: ignore[no-untyped-call]
     space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings)
@@ -141,9 +144,9 @@ def train(
     space.defaults |= defaults
     evaluation = evaluate(
         space,
-        texts,
+        final,
         n_samples=max(settings.eval_items, 16),
-        n_paths=min(100, len(texts) // 2),
+        n_paths=min(100, len(final) // 2),
         stage=_stages("evaluate"),
     )
     manifest = {

@@ -109,6 +109,11 @@ class TVAETrainer(Trainer):
             self._codes = output.latents
         return (output.loss, output) if return_outputs else output.loss
 
+    def take(self, checkpoint: Path) -> None:
+        """The weights and the state of a checkpoint, for a run that is over."""
+        self._load_from_checkpoint(str(checkpoint))
+        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds the means of the loss parts since the last line, and the code's statistics."""
         if "loss" in logs and self._seen:

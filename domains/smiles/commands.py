@@ -9,11 +9,12 @@ from pathlib import Path
 from domains.smiles.chem import parse, plain_smiles
 from domains.smiles.domain import BUNDLE, SmilesDomain
 from domains.smiles.novelty import KnownSet, plain_forms
+from domains.smiles.reference import reference_of_prepared_set
 from domains.smiles.syntax import Problem
 from tvae_core.cli import Bar, available_cores
 from tvae_core.commands import DomainCommands
 from tvae_core.data import PreparedSet
-from tvae_core.evaluate import Known
+from tvae_core.measures import Known
 
 KNOWN_FILE = "known.bin"
 _STEREO = frozenset("@/\\")
@@ -22,12 +23,14 @@ _STEREO = frozenset("@/\\")
 def known_of_prepared_set(folder: Path) -> dict[str, Path]:
     """The set of the training molecules, built once and kept beside the prepared set.
 
-    Prepared sets hold canonical SMILES, so only those with stereochemistry are written anew. Of
-    MOSES' own spelling 276 of 1,584,663 differ from that of the RDKit used here (measured); those
-    are the training molecules that the set misses.
+    A validation split that was drawn from a published train split belongs to it: novelty is judged
+    against what was published. Prepared sets hold canonical SMILES, so only those with
+    stereochemistry are written anew. Of MOSES' own spelling 276 of 1,584,663 differ from that of
+    the RDKit used here (measured); those are the training molecules that the set misses.
     """
     path = folder / KNOWN_FILE
-    rows = PreparedSet(folder, SmilesDomain.name).rows("train")
+    prepared = PreparedSet(folder, SmilesDomain.name)
+    rows = [prepared.rows(split) for split in prepared.manifest.get("published_train", ["train"])]
     if path.is_file():
         try:
             KnownSet.load(path)
@@ -35,8 +38,8 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
             print(f"building it again: {error}", file=sys.stderr)
         else:
             return {KNOWN_FILE: path}
-    print(f"collecting {len(rows):,} known molecules", file=sys.stderr)
-    texts = list(rows.split["text"])
+    texts = [text for part in rows for text in part.split["text"]]
+    print(f"collecting {len(texts):,} known molecules", file=sys.stderr)
     marked = [index for index, text in enumerate(texts) if _STEREO & set(text)]
     bar = Bar("without stereo", "molecule")
     plain = plain_forms([texts[i] for i in marked], available_cores(), bar) if marked else []
@@ -71,6 +74,6 @@ COMMANDS = DomainCommands(
     bundle=BUNDLE,
     presets=Path(__file__).parent / "presets",
     default_preset="smiles_base",
-    extra=known_of_prepared_set,
+    extra=lambda folder: known_of_prepared_set(folder) | reference_of_prepared_set(folder),
     known=known_of_bundle,
 )

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from domains.smiles.chem import canonical, parse
 from domains.smiles.render import DEFAULT_SIZE, draw_svg
 from domains.smiles.scores import FloatArray, score_all
+from domains.smiles.similarity import tanimoto
 from domains.smiles.syntax import Problem
 from domains.smiles.tokenizer import load_tokenizer
 from tvae_core.domain import DomainError, Rendered, Verdict
@@ -94,6 +95,10 @@ class SmilesDomain:
     def score(self, texts: Sequence[str]) -> dict[str, FloatArray]:
         """All scores that need no reference, each `(len(texts),)`; see `scores.SCORES`."""
         return score_all(texts, jobs=self.jobs)
+
+    def similarity(self, a: Sequence[str], b: Sequence[str]) -> FloatArray:
+        """Tanimoto similarity of `a[i]` and `b[i]`, Morgan radius 2, 2,048 bits; NaN if invalid."""
+        return tanimoto(a, b)
 
     def render(
         self,

@@ -1,4 +1,4 @@
-"""Molecules to files: csv, smi, sdf, json, each with where they came from.
+"""Molecules to files: csv, smi, sdf, json, parquet, each with where they came from.
 
     check_writable("out.sdf")                       # before any work
     write_molecules("out.sdf", rows, metadata={"bundle": "1a2b", "seed": 0, "command": "..."})
@@ -9,7 +9,10 @@ A row is a mapping with `smiles` and whatever else there is to tell. Where prove
 - smi: SMILES, name, `bundle=...`, `seed=...`, separated by blanks, and the same JSON at the end of
   the first line. No header and no comment lines, because few readers of .smi skip them;
 - sdf: properties of every record;
-- json: the object `provenance` beside the list `molecules`.
+- json: the object `provenance` beside the list `molecules`;
+- parquet: the JSON under `provenance` in the file's metadata; numbers at full precision.
+
+csv, smi and sdf may end in .gz as well.
 
 Reading is in `readers`; `read_molecules` is re-exported here.
 """
@@ -17,19 +20,22 @@ Reading is in `readers`; `read_molecules` is re-exported here.
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
-import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
+from domains.smiles.cells import Row, cell, clean, columns, provenance
 from domains.smiles.chem import parse, quiet, unknown_name
+from domains.smiles.parquet import write_parquet
 from domains.smiles.readers import RejectedLine, read_molecules
 from domains.smiles.syntax import Problem
 
@@ -43,8 +49,6 @@ __all__ = [
     "write_molecules",
 ]
 
-Row = Mapping[str, object]
-
 
 def format_of(path: str | Path, format: str | None = None) -> str:
     """The output format: the one asked for, or the one of the file's ending.
@@ -56,9 +60,12 @@ def format_of(path: str | Path, format: str | None = None) -> str:
         if format.lower() not in FORMATS:
             raise unknown_name("file format", format, FORMATS)
         return format.lower()
-    ending = Path(path).suffix.lower().lstrip(".")
-    if ending not in FORMATS:
+    suffixes = [suffix.lower().lstrip(".") for suffix in Path(path).suffixes] or [""]
+    zipped = suffixes[-1] == "gz" and len(suffixes) > 1
+    ending = suffixes[-2] if zipped else suffixes[-1]
+    if ending not in FORMATS or (zipped and ending not in _LINES):
         listed = ", ".join(f".{name}" for name in FORMATS)
+        listed += "; " + ", ".join(f".{name}.gz" for name in _LINES)
         raise ValueError(f"{path}: unknown file ending; molecules are written to {listed}")
     return ending
 
@@ -94,7 +101,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         ValueError: the file cannot be written; `path` is then as it was.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
     try:
         yield temporary
         os.replace(temporary, target)
@@ -127,85 +134,65 @@ def write_molecules(
         FORMATS[chosen](temporary, rows, dict(metadata or {}))
 
 
-def _clean(value: object) -> object:
-    """The value as JSON holds it: numpy scalars unpacked, not-a-number as None."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _clean(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_clean(item) for item in value]
-    if value is None or isinstance(value, (str, int)):
-        return value
-    return str(value)
-
-
-def _cell(value: object) -> str:
-    """The value as one cell of text, without line breaks."""
-    value = _clean(value)
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return "; ".join(_cell(item) for item in value)
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    return " ".join(str(value).splitlines())
-
-
-def _provenance(metadata: Mapping[str, object]) -> str:
-    return json.dumps(_clean(metadata), ensure_ascii=False) if metadata else ""
-
-
 def _title(row: Row, number: int) -> str:
-    return _cell(row.get("name")) or f"molecule-{number}"
+    return cell(row.get("name")) or f"molecule-{number}"
 
 
-def _columns(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(["smiles", *(key for row in rows for key in row)]))
+@contextmanager
+def _text_file(path: Path) -> Iterator[TextIO]:
+    """The file to write lines of text to, gzipped if its name says so (without the time)."""
+    with path.open("wb") as file:
+        if path.suffix.lower() == ".gz":
+            with gzip.GzipFile("", "wb", 6, file, mtime=0) as zipped:
+                yield from _lines_to(zipped)
+        else:
+            yield from _lines_to(file)
 
 
-def _write_csv(path: Path, rows: Sequence[Row], metadata: Mapping[str, object]) -> None:
-    origin = {key: _cell(metadata[key]) for key in ("bundle", "seed") if key in metadata}
-    columns = [c for c in _columns(rows) if c not in origin and c != "provenance"]
-    header = [*columns, *origin] + (["provenance"] if metadata else [])
-    with path.open("w", newline="", encoding="utf-8") as file:
+def _lines_to(file: io.BufferedIOBase | gzip.GzipFile) -> Iterator[TextIO]:
+    with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:  # type: ignore[type-var]
+        yield text
+
+
+def _write_csv(path: Path, rows: Iterable[Row], metadata: Mapping[str, object]) -> None:
+    names, rows = columns(rows)
+    origin = {key: cell(metadata[key]) for key in ("bundle", "seed") if key in metadata}
+    shown = [c for c in names if c not in origin and c != "provenance"]
+    header = [*shown, *origin] + (["provenance"] if metadata else [])
+    with _text_file(path) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for number, row in enumerate(rows):
-            cells = [*(_cell(row.get(c)) for c in columns), *origin.values()]
+            cells = [*(cell(row.get(c)) for c in shown), *origin.values()]
             if metadata:
-                cells.append("" if number else _provenance(metadata))
+                cells.append("" if number else provenance(metadata))
             writer.writerow(cells)
 
 
-def _write_smi(path: Path, rows: Sequence[Row], metadata: Mapping[str, object]) -> None:
+def _write_smi(path: Path, rows: Iterable[Row], metadata: Mapping[str, object]) -> None:
     origin = [f"{key}={_word(metadata[key])}" for key in ("bundle", "seed") if key in metadata]
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    with _text_file(path) as file:
         for number, row in enumerate(rows, start=1):
             words = [_word(row["smiles"]), _word(_title(row, number)), *origin]
             if metadata and number == 1:
-                words.append(_provenance(metadata))
+                words.append(provenance(metadata))
             file.write(" ".join(words) + "\n")
 
 
 def _word(value: object) -> str:
     """The value without blanks, which separate; `-`, which is no SMILES either, for nothing."""
-    return "_".join(_cell(value).split()) or "-"
+    return "_".join(cell(value).split()) or "-"
 
 
-def _write_sdf(path: Path, rows: Sequence[Row], metadata: Mapping[str, object]) -> None:
-    origin = {key: _cell(metadata[key]) for key in ("bundle", "seed") if key in metadata}
+def _write_sdf(path: Path, rows: Iterable[Row], metadata: Mapping[str, object]) -> None:
+    origin = {key: cell(metadata[key]) for key in ("bundle", "seed") if key in metadata}
     if metadata:
-        origin["provenance"] = _provenance(metadata)
+        origin["provenance"] = provenance(metadata)
     # RDKit's own writer reports a full disk only on its log: Python writes the text
-    with quiet(), path.open("w", encoding="utf-8", newline="\n") as file:
+    with quiet(), _text_file(path) as file:
         for number, row in enumerate(rows, start=1):
             mol = parse(row["smiles"])
-            texts = {key: _cell(value) for key, value in {**row, **origin}.items() if key != "name"}
+            texts = {key: cell(value) for key, value in {**row, **origin}.items() if key != "name"}
             texts["_Name"] = _title(row, number)
             file.write(_record(Chem.Mol() if isinstance(mol, Problem) else mol, texts, number))
 
@@ -228,16 +215,20 @@ def _sd_text(mol: Chem.Mol, texts: Mapping[str, str], number: int, kekulize: boo
     return str(Chem.SDWriter.GetText(mol, kekulize=kekulize, molid=number - 1))
 
 
-def _write_json(path: Path, rows: Sequence[Row], metadata: Mapping[str, object]) -> None:
-    document = {"provenance": _clean(metadata), "molecules": [_clean(row) for row in rows]}
+def _write_json(path: Path, rows: Iterable[Row], metadata: Mapping[str, object]) -> None:
+    document = {"provenance": clean(metadata), "molecules": [clean(row) for row in rows]}
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-FORMATS: dict[str, Callable[[Path, Sequence[Row], Mapping[str, object]], None]] = {
+_LINES = ("csv", "smi", "sdf")
+"""Formats that may be gzipped."""
+
+FORMATS: dict[str, Callable[[Path, Iterable[Row], Mapping[str, object]], None]] = {
     "csv": _write_csv,
     "smi": _write_smi,
     "sdf": _write_sdf,
     "json": _write_json,
+    "parquet": write_parquet,
 }
 """The output formats, by the ending of their files."""

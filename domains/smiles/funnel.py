@@ -205,6 +205,10 @@ class Funnel:
         self._lost[stage] += 1
         self._rejected.append(Rejected(index, text, stage, reason, position))
 
+    def distinct(self) -> list[tuple[str, int]]:
+        """The distinct molecules so far as InChIKey and 0-based index, in the order they came."""
+        return list(self._first.items())
+
     def result(self) -> FunnelResult:
         """What came through so far, ranked, and what did not, with counts of every stage."""
         ranked = sorted(self._survivors, key=sort_key(self.options.sort))
@@ -221,17 +225,23 @@ class Funnel:
             counts=counts,
             survivors=kept,
             rejected=sorted([*self._rejected, *cut], key=lambda r: r.index),
-            labels=self._labels(counts["window"]),
+            labels=self.labels(counts["window"], self._novel),
             novel=None if self._known is None else self._novel,
             false_positive_rate=None if self._known is None else self._known.false_positive_rate,
         )
 
-    def _labels(self, inside: int) -> dict[str, str]:
+    def labels(self, inside: int, novel_ones: int) -> dict[str, str]:
+        """What each stage asks for, in words.
+
+        Args:
+            inside: molecules inside the property window.
+            novel_ones: how many of them are novel.
+        """
         options = self.options
         order = f"by {options.sort}" if options.sort else "in the order they came"
         novel = "not looked up"
         if self._known is not None:
-            known = inside - self._novel
+            known = inside - novel_ones
             novel = f"{known:,} known ones {'dropped' if options.novel_only else 'kept'}"
         return {
             "alerts": ", ".join(self._catalogs) or "not looked for",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domains.smiles.alerts import resolve_catalogs
@@ -81,8 +81,8 @@ class FunnelOptions:
         return ", ".join([*lower, *upper])
 
 
-def parse_limits(pairs: Sequence[str]) -> dict[str, float]:
-    """Limits as a user writes them, `qed=0.6`, by score.
+def parse_limits(pairs: Sequence[str], known: Collection[str] = SCORES) -> dict[str, float]:
+    """Limits as a user writes them, `qed=0.6`, by score (one of `known`).
 
     Raises:
         ValueError: one is not a known score, an equals sign and a number.
@@ -93,8 +93,8 @@ def parse_limits(pairs: Sequence[str]) -> dict[str, float]:
         name = name.strip()
         if not equals:
             raise ValueError(f"a limit is written score=number, such as qed=0.6, not {pair!r}")
-        if name not in SCORES:
-            raise unknown_name("score", name, SCORES)
+        if name not in known:
+            raise unknown_name("score", name, known)
         try:
             limits[name] = float(value)
         except ValueError:
@@ -166,12 +166,18 @@ class Survivor:
         }
 
 
+def sorts_smallest_first(sort: str) -> bool:
+    """Whether the best of a ranking are its smallest values."""
+    name = sort.lstrip("+-")
+    return sort.startswith("-") or (not sort.startswith("+") and SCORES[name].better == "lower")
+
+
 def sort_key(sort: str | None) -> Callable[[Survivor], tuple[float, int]]:
     """Best first by a score (`-name` smallest first, `+name` largest); NaN last, ties in order."""
     if sort is None:
         return lambda survivor: (0.0, survivor.index)
     name = sort.lstrip("+-")
-    smallest = sort.startswith("-") or (not sort.startswith("+") and SCORES[name].better == "lower")
+    smallest = sorts_smallest_first(sort)
 
     def key(survivor: Survivor) -> tuple[float, int]:
         value = survivor.scores[name]

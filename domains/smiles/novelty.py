@@ -38,7 +38,7 @@ _HEADER = struct.Struct("<8sHHIQQ32s")
 _MOST = 2**32
 
 
-def _hashes(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
+def text_hashes(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
     """64-bit hashes, the same on every machine and Python; shape `(n,)`."""
     raw = bytearray()
     for text in texts:
@@ -87,7 +87,7 @@ class KnownSet:
     @classmethod
     def build(cls, smiles: Iterable[str]) -> KnownSet:
         """The set of these SMILES, hashed as they are: give them in `plain_forms`."""
-        hashes = np.unique(_hashes(smiles))
+        hashes = np.unique(text_hashes(smiles))
         count = len(hashes)
         if count >= _MOST:
             raise ValueError(f"a set of known molecules holds fewer than {_MOST:,}, not {count:,}")
@@ -108,7 +108,7 @@ class KnownSet:
         """
         if not self.count:
             return np.zeros(len(texts), dtype=np.bool_)
-        wanted = _hashes(texts) % np.uint64(256 * self.count)
+        wanted = text_hashes(texts) % np.uint64(256 * self.count)
         place = np.minimum(np.searchsorted(self._values, wanted), len(self._values) - 1)
         return np.asarray(self._values[place] == wanted)
 

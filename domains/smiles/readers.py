@@ -3,6 +3,7 @@
     texts, rejected = read_molecules("actives.csv", column="structure")
 
 Lines that are no molecule are not fatal: they come back with their line number and the reason.
+`read_rows` gives every row with its line and name, and `columns_of` a table's header.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from domains.smiles.syntax import Problem
 SMILES_COLUMNS = ("smiles", "canonical_smiles", "smi", "structure")
 """Column names recognised, in any case, when none is given."""
 
+NAME_COLUMNS = ("name", "id", "title", "compound", "compound_name", "compound_id", "molecule_id")
+"""Column names recognised, in any case, as what a molecule is called."""
+
 _LINES = (".smi", ".smiles", ".txt")
 _TABLES = (".csv", ".tsv")
 _SDF = (".sdf", ".sd")
@@ -35,6 +39,22 @@ class RejectedLine(NamedTuple):
     line: int
     text: str
     reason: str
+
+
+class Row(NamedTuple):
+    """A row of a file.
+
+    Attributes:
+        line: counted from 1.
+        text: SMILES, canonical from an .sdf; the title of an .sdf record that is no molecule.
+        name: what the file calls it; empty if nothing.
+        reason: why it is no molecule; None for one that is.
+    """
+
+    line: int
+    text: str
+    name: str = ""
+    reason: str | None = None
 
 
 def read_molecules(
@@ -60,36 +80,56 @@ def read_molecules(
     Raises:
         ValueError: the file cannot be read, is empty, has an unknown ending or not that column.
     """
+    rows = read_rows(path, column, jobs, progress)
+    rejected = [RejectedLine(r.line, r.text, r.reason) for r in rows if r.reason is not None]
+    return [row.text for row in rows if row.reason is None], sorted(rejected)
+
+
+def read_rows(
+    path: str | Path,
+    column: str | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Reads every row of a file, in its order; the arguments and errors of `read_molecules`."""
     ending = _ending(path)
     if column is not None and ending not in _TABLES:
         raise ValueError(f"{path}: only a table has columns; leave the column out for {ending}")
     text = _read_text(path)
     if not text.strip():
         raise ValueError(f"{path}: the file is empty")
-    rejected: list[RejectedLine] = []
     if ending in _SDF:
-        found = list(_sdf_records(text, rejected))
+        found = list(_sdf_records(text))
     elif ending in _TABLES:
         found = list(_table_rows(path, text, ending, column))
     else:
         found = list(_smi_lines(text))
-    if not found and not rejected:
+    if not found:
         raise ValueError(f"{path}: the file holds no molecules")
+    looked = [i for i, row in enumerate(found) if row.reason is None]
     with Workers(jobs) as workers:
         reasons = workers.map(
             _refusals,
-            [smiles for _, smiles in found],
+            [found[i].text for i in looked],
             chunk=2000,
             pays_from=CHEAP,
             progress=progress,
         )
-    texts: list[str] = []
-    for (line, smiles), reason in zip(found, reasons, strict=True):
-        if reason is None:
-            texts.append(smiles)
-        else:
-            rejected.append(RejectedLine(line, smiles, reason))
-    return texts, sorted(rejected)
+    for i, reason in zip(looked, reasons, strict=True):
+        found[i] = found[i]._replace(reason=reason)
+    return found
+
+
+def columns_of(path: str | Path) -> list[str]:
+    """The column names of a table; none for a file that is no table.
+
+    Raises:
+        ValueError: the file cannot be read or has an unknown ending.
+    """
+    ending = _ending(path)
+    if ending not in _TABLES:
+        return []
+    return next(_table(path, _read_text(path), ending), (0, list[str]()))[1]
 
 
 def _refusals(texts: Sequence[str]) -> list[str | None]:
@@ -128,35 +168,41 @@ def _read_text(path: str | Path) -> str:
     return raw.decode("utf-8-sig", "replace")
 
 
-def _smi_lines(text: str) -> Iterator[tuple[int, str]]:
+def _smi_lines(text: str) -> Iterator[Row]:
     first = True
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
         if not (first and words[0].lower() in SMILES_COLUMNS):
-            yield number, words[0]
+            yield Row(number, words[0], words[1] if len(words) > 1 else "")
         first = False
 
 
-def _table_rows(
-    path: str | Path, text: str, ending: str, column: str | None
-) -> Iterator[tuple[int, str]]:
-    header_line = text.lstrip("\r\n").splitlines()[0]
+def _table(path: str | Path, text: str, ending: str) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells of the rows that are not empty, the header first."""
+    header_line = (text.lstrip("\r\n").splitlines() or [""])[0]
     delimiter = "\t" if ending == ".tsv" else ","
     if ending == ".csv" and "," not in header_line:
         delimiter = next((mark for mark in ";\t" if mark in header_line), ",")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        header: list[str] = []
-        while not header:
-            header = [name.strip() for name in next(rows)]
-        index = _column_index(path, header, column)
         for row in rows:
             if row:
-                yield rows.line_num, row[index].strip() if index < len(row) else ""
+                yield rows.line_num, [cell.strip() for cell in row]
     except csv.Error as error:
         raise ValueError(f"{path}: line {rows.line_num}: {error}") from None
+
+
+def _table_rows(path: str | Path, text: str, ending: str, column: str | None) -> Iterator[Row]:
+    rows = _table(path, text, ending)
+    _, header = next(rows)
+    index = _column_index(path, header, column)
+    lowered = [name.lower() for name in header]
+    called = next((lowered.index(name) for name in NAME_COLUMNS if name in lowered), None)
+    for line, row in rows:
+        name = row[called] if called is not None and called < len(row) else ""
+        yield Row(line, row[index] if index < len(row) else "", name)
 
 
 def _column_index(path: str | Path, header: list[str], column: str | None) -> int:
@@ -174,7 +220,7 @@ def _column_index(path: str | Path, header: list[str], column: str | None) -> in
     raise ValueError(f"{path}: which column holds the SMILES? There are: {listed}")
 
 
-def _sdf_records(text: str, rejected: list[RejectedLine]) -> Iterator[tuple[int, str]]:
+def _sdf_records(text: str) -> Iterator[Row]:
     start, record = 1, list[str]()
     lines = text.splitlines()
     for number, line in enumerate([*lines, "$$$$"], start=1):
@@ -183,10 +229,8 @@ def _sdf_records(text: str, rejected: list[RejectedLine]) -> Iterator[tuple[int,
             continue
         if any(part.strip() for part in record):
             smiles, reason = _sdf_molecule("\n".join(record) + "\n")
-            if smiles:
-                yield start, smiles
-            else:
-                rejected.append(RejectedLine(start, record[0].strip(), reason))
+            title = record[0].strip()
+            yield Row(start, smiles, title) if smiles else Row(start, title, title, reason)
         start, record = number + 1, []
 
 

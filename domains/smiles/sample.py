@@ -2,9 +2,15 @@
 
     python -m domains.smiles.sample -n 1000 --min qed=0.6 --max sa=4 --alerts none -o x.sdf
     python -m domains.smiles.sample -n 30000 --raw -o raw.smi
+    python -m domains.smiles.sample --target-property logp=2.5 qed=0.8    # see `conditional`
+    python -m domains.smiles.sample -n 1000000 -o out.parquet        # a long run, see `scale`
 
 `--raw` writes every decoded string as it came, one a line. Otherwise the funnel's counts go to
-stdout, the molecules to `-o` (csv, smi, sdf or json) or, without it, the best to stdout.
+stdout, the molecules to `-o` (csv, smi, sdf, json or parquet) or, without it, the best to stdout.
+
+More than 50,000 samples to a file, or any of the long-run flags, make a long run: over all cores in
+bounded memory, the molecules in the order they were drawn (or the best `--top K`), its parts kept
+in OUT.parts/ until all are there, so that `--resume` goes on with a run that was stopped.
 """
 
 from __future__ import annotations
@@ -15,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from domains.smiles.commands import COMMANDS, load_known
+from domains.smiles.conditional import add_target_argument, check_targets, steer
 from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel import Funnel, FunnelOptions, FunnelResult
 from domains.smiles.funnel_types import parse_limits
+from domains.smiles.scale_command import add_scale_arguments, check_long, is_long, run_long
 from domains.smiles.stability import decode_stability
 from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
 from tvae_core.commands import (
@@ -52,7 +60,7 @@ def _parser() -> CommandParser:
     funnel.add_argument("--alerts", default="pains,brenk", help="catalogues, all or none")
     funnel.add_argument("--novel", action="store_true", help="only molecules not trained on")
     funnel.add_argument("--reference", default=None, metavar="SMILES", help="for similarity")
-    funnel.add_argument("--sort", default="qed", metavar="[-]SCORE")
+    funnel.add_argument("--sort", default=None, metavar="[-]SCORE", help="default qed")
     funnel.add_argument("--top", type=positive_int, default=None, metavar="K")
     funnel.add_argument("--rejected", default=None, metavar="FILE", help="keep what was dropped")
     funnel.add_argument(
@@ -63,6 +71,8 @@ def _parser() -> CommandParser:
         help="add the share of K noisy re-decodings that give the same molecule",
     )
     funnel.add_argument("--jobs", type=positive_int, default=available_cores())
+    add_target_argument(parser)
+    add_scale_arguments(parser)
     return parser
 
 
@@ -105,6 +115,30 @@ def _print_best(result: FunnelResult, rows: Sequence[dict[str, object]], most: i
         print(f"... and {len(rows) - most:,} more; -o FILE writes them all")
 
 
+def _origin(space: LatentSpace, args: Any) -> dict[str, Any]:
+    """Where the molecules are from, for their file."""
+    return {
+        "bundle": space.bundle.hash,
+        "seed": args.seed,
+        "command": "sample",
+        "n": args.n,
+        "prior": args.prior,
+        "fidelity": space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
+        "temperature": args.temperature,
+        "top_p": args.top_p,
+        "target_property": args.target_property,
+        "filters": {"alerts": args.alerts, "min": args.min, "max": args.max, "novel": args.novel},
+    }
+
+
+def _print_funnel(result: FunnelResult, args: Any) -> None:
+    print(result.table())
+    kind = (
+        "validity with a retry at smoother settings" if args.fidelity == "auto" else "raw validity"
+    )
+    print(f"{kind} {result.validity:.4f}, uniqueness {result.uniqueness:.4f}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     given = list(sys.argv[1:] if argv is None else argv)
@@ -118,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         minimum=parse_limits(args.min),
         maximum=parse_limits(args.max),
         novel_only=args.novel,
-        sort=args.sort,
+        sort="qed" if args.sort is None else args.sort,
         top=args.top,
     )
     if args.stability < 0:
@@ -133,7 +167,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(f"-o and --rejected name the same file: {args.output}")
     if args.reference is not None:
         COMMANDS.domain.from_text(args.reference)
+    wanted = check_targets(args)
+    if is_long(args):
+        if wanted:
+            raise ValueError("--target-property is not for long runs: take -n 50000 or less")
+        check_long(args)
     space = open_space(args, COMMANDS.domain)
+    origin = _origin(space, args)
+    if is_long(args):
+        counted = run_long(args, options, space, origin)
+        if counted is not None:
+            _print_funnel(counted, args)
+        return 0
+    space = steer(space, wanted, args)
     if args.raw:
         _raw(space, args)
         return 0
@@ -148,22 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         shares = decode_stability(space, smiles, args.stability, args.seed)
         for row, share in zip(rows, shares, strict=True):
             row["stability"] = share
-    origin = {
-        "bundle": space.bundle.hash,
-        "seed": args.seed,
-        "command": "sample",
-        "n": args.n,
-        "prior": args.prior,
-        "fidelity": space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
-        "temperature": args.temperature,
-        "top_p": args.top_p,
-        "filters": {"alerts": args.alerts, "min": args.min, "max": args.max, "novel": args.novel},
-    }
-    print(result.table())
-    kind = (
-        "validity with a retry at smoother settings" if args.fidelity == "auto" else "raw validity"
-    )
-    print(f"{kind} {result.validity:.4f}, uniqueness {result.uniqueness:.4f}")
+    _print_funnel(result, args)
     if args.output:
         write_molecules(args.output, rows, args.format, origin)
         print(f"wrote {len(rows):,} molecules to {args.output}", file=sys.stderr)

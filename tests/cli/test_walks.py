@@ -138,6 +138,8 @@ def test_evaluate(command: Command, bundle: Path, data: Path, tmp_path: Path) ->
     assert flat["bundle"] == LatentSpace.load(bundle, SmilesDomain()).bundle.hash
     assert (flat["n"], flat["seed"], flat["n_paths"]) == (12, 0, 4)
     assert "dial_0.50_prior_valid" in flat
+    assert flat["prior_valid_low"] <= flat["prior_valid"] <= flat["prior_valid_high"]
+    assert {"neighbour_valid_r0.5", "active_share", "interpolation_worst_step"} <= set(flat)
     assert plot.read_text().startswith("<?xml")
     for name in ("reconstruction_exact", "recon.", "cycle r2", "interp. valid"):
         assert name in result.out
@@ -145,6 +147,11 @@ def test_evaluate(command: Command, bundle: Path, data: Path, tmp_path: Path) ->
     again = command(*given, "--json", tmp_path / "again.json", "--split", "test")
     assert again.out == result.out
     assert strict((tmp_path / "again.json").read_text()) == flat
+    less = command(*given, "--json", tmp_path / "less.json", "--no-geometry")  # test by default
+    fewer = strict((tmp_path / "less.json").read_text())
+    assert shared <= set(fewer)
+    assert fewer.items() <= flat.items()
+    assert "neighbour" not in less.out + "".join(fewer)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,64 @@ def prepared(tmp_path: Path, toy_tokenizer: PreTrainedTokenizerFast) -> Callable
         return folder
 
     return write
+
+
+RUN_FLAGS: dict[str, Any] = {
+    "d_model": 16,
+    "n_heads": 2,
+    "d_ff": 24,
+    "encoder_blocks": (1,),
+    "decoder_layers": 1,
+    "n_latent": 2,
+    "latent_size": 4,
+    "sigma_max": 1.0,
+    "mmd_memory": 16,
+    "max_steps": 12,
+    "batch_size": 10,
+    "learning_rate": 1e-2,
+    "warmup_steps": 2,
+    "mmd_warmup_steps": 5,
+    "log_steps": 3,
+    "eval_steps": 6,
+    "eval_items": 6,
+    "save_steps": 6,
+    "prior_codes": 50,
+    "prior_steps": 4,
+    "prior_width": 8,
+    "prior_depth": 1,
+    "precision": "fp32",
+    "threads": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def run_flags() -> dict[str, Any]:
+    """Settings of the smallest run that is one."""
+    return RUN_FLAGS
+
+
+@pytest.fixture
+def go(
+    prepared: Callable[..., Path],
+    words: Callable[..., list[str]],
+    toy: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Any]:
+    """`go(folder, **flags)`: a run on forty strings, evaluated at few settings."""
+    from tvae_core.card import model_card
+    from tvae_core.evaluate import evaluate
+    from tvae_core.presets import merge
+    from tvae_core.train import train
+
+    monkeypatch.setattr("tvae_core.train.evaluate", partial(evaluate, dial=(1.0, 0.3)))
+    monkeypatch.setattr("tvae_core.evaluate.FINE_DIAL", (1.0, 0.5, 0.0))
+    monkeypatch.setattr("tvae_core.evaluate.PATH_NOISES", (1.0, 2.0))
+    texts = words(50)
+    data = prepared({"train": texts[:40], "validation": texts[40:], "test": texts[45:]})
+
+    def run(folder: str, data: Path = data, **flags: Any) -> Any:
+        given = RUN_FLAGS | {"data": str(data), "output": str(data.parent / folder)} | flags
+        given = {key: value for key, value in given.items() if value is not None}
+        return train(toy, merge([], [], given), model_card)
+
+    return run

@@ -155,7 +155,9 @@ def test_splits(prepared: Write, words: Words) -> None:
     texts = words(6)
     found = PreparedSet(prepared({"test": texts[:2], "train": texts, "validation": texts[2:4]}))
     assert found.splits == ["train", "test", "validation"]
-    assert found.held_out == "validation"
+    assert (found.held_out, found.final) == ("validation", "test")
+    dev = PreparedSet(prepared({"train": texts, "validation": texts}, name="dev"))
+    assert (dev.held_out, dev.final) == ("validation", "validation")
     assert PreparedSet(prepared({"train": texts, "test": texts}, name="two")).held_out == "test"
     assert found.manifest["counts"]["train"] == 6
     assert found.tokenizer()("123", add_special_tokens=False)["input_ids"] == [5, 6, 7]

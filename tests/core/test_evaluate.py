@@ -13,8 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tvae_core.card import draw_front, model_card
-from tvae_core.commands import dial_table
+from tvae_core.card import model_card
 from tvae_core.config import TVAEConfig
 from tvae_core.domain import Verdict
 from tvae_core.evaluate import (
@@ -22,13 +21,13 @@ from tvae_core.evaluate import (
     PATH_NOISES,
     Evaluation,
     choose_settings,
-    cycle_r2,
     evaluate,
-    interpolation_metrics,
-    teacher_forced_accuracy,
 )
+from tvae_core.measures import cycle_r2, interpolation_metrics, teacher_forced_accuracy
+from tvae_core.plots import draw_front
 from tvae_core.prior import PriorSet
 from tvae_core.space import LatentSpace
+from tvae_core.tables import dial_table
 
 
 class FourDigits:
@@ -199,6 +198,8 @@ def test_cycle_r2_of_known_round_trips() -> None:
     lost[:, 0] = torch.randn(4000, 3)
     assert cycle_r2(scaled, lost) == pytest.approx(0.1, abs=0.02)  # by the variance it had
     assert math.isnan(cycle_r2(codes[:1], codes[:1]))
+    noisy = cycle_r2(codes[:500], codes[:500] + torch.randn(500, 2, 3))
+    assert noisy.low < noisy < noisy.high < noisy.low + 0.2
 
 
 def test_interpolations_leave_out_copies_of_both_ends(space: KnownSpace) -> None:

@@ -24,6 +24,7 @@ FORBIDDEN = {
     "tvae_core": DOMAIN_LIBRARIES | APP_LIBRARIES | {"domains", "apps", "data_prep"},
     "domains": APP_LIBRARIES | {"apps", "data_prep"},
     "data_prep": APP_LIBRARIES | {"apps"},
+    "apps/common": DOMAIN_LIBRARIES | {"domains", "data_prep"},
 }
 # package -> what its modules must be importable without
 ABSENT = {

@@ -77,3 +77,18 @@ def test_a_dial_of_one_level(tiny_config: Callable[..., TVAEConfig]) -> None:
     config = tiny_config(sigma_min=0.5, sigma_max=0.5)
     assert float(sigma_of(config, 0.3)) == pytest.approx(0.5)
     assert 0 <= float(fidelity_of(config, 0.5)) <= 1
+
+
+def test_seeds_of_any_size_differ() -> None:
+    """Seeds 2**32 apart drew alike once; small ones draw what they always drew."""
+    seeds = [s + k * 2**32 for s in (0, 7, 2**31) for k in (-1, 0, 1, 2**31)] + [2**64, 10**40]
+    tables = [normal_rows(0, 8, (4,), seed) for seed in seeds]
+    for i, a in enumerate(tables):
+        for b in tables[:i]:
+            assert not torch.isin(a, b).any()
+    assert not torch.isin(
+        normal_rows(0, 8, (4,), 2**40), normal_rows(BLOCK, BLOCK + 8, (4,), 2**40)
+    ).any()
+    small = {0: -1.1258398, 7: -0.5394499, -1: -0.1693850, 2**31 - 1: -1.1025335}
+    for seed, wanted in small.items():
+        assert float(normal_rows(0, 1, (1,), seed)) == pytest.approx(wanted, rel=1e-6)

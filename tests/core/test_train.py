@@ -5,46 +5,16 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from tvae_core.card import model_card
 from tvae_core.checkpoint import load_bundle
-from tvae_core.evaluate import evaluate
 from tvae_core.files import sha256_file
 from tvae_core.presets import Merged, merge
 from tvae_core.space import LatentSpace
-from tvae_core.train import Run, train, wants_bf16
-
-FLAGS: dict[str, Any] = {
-    "d_model": 16,
-    "n_heads": 2,
-    "d_ff": 24,
-    "encoder_blocks": (1,),
-    "decoder_layers": 1,
-    "n_latent": 2,
-    "latent_size": 4,
-    "sigma_max": 1.0,
-    "mmd_memory": 16,
-    "max_steps": 12,
-    "batch_size": 10,
-    "learning_rate": 1e-2,
-    "warmup_steps": 2,
-    "mmd_warmup_steps": 5,
-    "log_steps": 3,
-    "eval_steps": 6,
-    "eval_items": 6,
-    "save_steps": 6,
-    "prior_codes": 50,
-    "prior_steps": 4,
-    "prior_width": 8,
-    "prior_depth": 1,
-    "precision": "fp32",
-    "threads": 1,
-}
+from tvae_core.train import Run, wants_bf16
 
 
 def strict(text: str) -> Any:
@@ -54,28 +24,6 @@ def strict(text: str) -> Any:
         raise AssertionError(f"{name} is no JSON")
 
     return json.loads(text, parse_constant=refuse)
-
-
-@pytest.fixture
-def go(
-    prepared: Callable[..., Path],
-    words: Callable[..., list[str]],
-    toy: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., Run]:
-    """`go(folder, **flags)`: a run on forty strings, evaluated at few settings."""
-    monkeypatch.setattr("tvae_core.train.evaluate", partial(evaluate, dial=(1.0, 0.3)))
-    monkeypatch.setattr("tvae_core.evaluate.FINE_DIAL", (1.0, 0.5, 0.0))
-    monkeypatch.setattr("tvae_core.evaluate.PATH_NOISES", (1.0, 2.0))
-    texts = words(50)
-    data = prepared({"train": texts[:40], "validation": texts[40:], "test": texts[45:]})
-
-    def run(folder: str, data: Path = data, **flags: Any) -> Run:
-        given = FLAGS | {"data": str(data), "output": str(data.parent / folder)} | flags
-        given = {key: value for key, value in given.items() if value is not None}
-        return train(toy, merge([], [], given), model_card)
-
-    return run
 
 
 def weights(run: Run) -> str:
@@ -179,11 +127,6 @@ def test_a_run_of_another_shape_is_not_resumed_blindly(go: Callable[..., Run]) -
     assert "\n" not in str(caught.value)
 
 
-def test_early_stopping_counts_evaluations_without_progress(go: Callable[..., Run]) -> None:
-    run = go("run", learning_rate=1e-7, eval_steps=1, early_stopping=2, max_steps=40)
-    assert load_bundle(run.bundle).manifest["steps"] <= 5
-
-
 def test_a_limit_is_kept(go: Callable[..., Run], capsys: pytest.CaptureFixture[str]) -> None:
     go("run", limit=13, max_steps=2)
     assert "13 items of" in capsys.readouterr().err
@@ -260,7 +203,7 @@ def test_bf16_trains(go: Callable[..., Run], capsys: pytest.CaptureFixture[str])
     assert run.evaluation.metrics["token_accuracy"] >= 0
 
 
-def test_merged_settings_are_plain() -> None:
-    merged = merge([], [], FLAGS)
+def test_merged_settings_are_plain(run_flags: dict[str, Any]) -> None:
+    merged = merge([], [], run_flags)
     assert isinstance(merged, Merged)
     json.dumps(merged.train | merged.model)

@@ -15,6 +15,8 @@ from datasets import DatasetDict, load_from_disk
 from data_prep import fetch, smiles
 from data_prep.common import sha256_file
 from data_prep.fetch import WheelSource
+from domains.smiles.commands import known_of_prepared_set
+from domains.smiles.novelty import KnownSet
 from domains.smiles.tokenizer import load_tokenizer
 
 Prepare = Callable[..., int]
@@ -41,10 +43,12 @@ def test_the_published_splits(
     prepared = load_from_disk(str(tmp_path / "out"))
     assert isinstance(prepared, DatasetDict)
     tokenizer = load_tokenizer(tmp_path / "out")
-    assert set(prepared) == set(texts)
-    for split, rows in texts.items():
+    assert set(prepared) == {*texts, "validation"}
+    for split in prepared:
         data = prepared[split]
-        assert data["text"][:] == rows
+        rows = data["text"][:]
+        if split in ("test", "test_scaffolds"):
+            assert rows == texts[split]
         assert [tokenizer.decode(ids) for ids in data["input_ids"]] == rows
         assert data["length"][:] == [len(ids) for ids in data["input_ids"]]
         assert min(min(ids) for ids in data["input_ids"]) >= 4
@@ -53,11 +57,35 @@ def test_the_published_splits(
         assert data.features["length"].dtype == "int32"
 
 
+def test_validation_is_drawn_from_train(
+    prepare: Prepare, tmp_path: Path, texts: dict[str, list[str]]
+) -> None:
+    """Together they are the published split, each in its order; another seed draws others."""
+    assert prepare() == 0
+    first = load_from_disk(str(tmp_path / "out"))
+    parts = {name: first[name]["text"][:] for name in ("train", "validation")}
+    assert (len(parts["train"]), len(parts["validation"])) == (380, 20)
+    assert sorted(parts["train"] + parts["validation"]) == sorted(texts["train"])
+    for rows in parts.values():
+        remaining = iter(texts["train"])
+        assert all(text in remaining for text in rows)
+    assert prepare("--seed", "1") == 0
+    assert load_from_disk(str(tmp_path / "out"))["validation"]["text"][:] != parts["validation"]
+
+
+def test_novelty_is_judged_against_all_that_was_published(
+    prepare: Prepare, tmp_path: Path, texts: dict[str, list[str]]
+) -> None:
+    assert prepare() == 0
+    (file,) = known_of_prepared_set(tmp_path / "out").values()
+    assert KnownSet.load(file).contains(texts["train"]).all()
+
+
 def test_stdout_holds_the_result_only(prepare: Prepare, capfd: pytest.CaptureFixture[str]) -> None:
     assert prepare() == 0
     captured = capfd.readouterr()
     assert len(captured.out.splitlines()) == 1
-    assert "train 400, test 60, test_scaffolds 50" in captured.out
+    assert "train 380, validation 20, test 60, test_scaffolds 50" in captured.out
     assert "tokenising train" in captured.err
 
 
@@ -71,7 +99,9 @@ def test_the_manifest(
     assert manifest["licence"] == "MIT"
     assert manifest["source_sha256"] == source.sha256
     assert manifest["tokenizer_sha256"] == sha256_file(tmp_path / "out" / "tokenizer.json")
-    assert manifest["counts"] == {split: len(rows) for split, rows in texts.items()}
+    sizes = {split: len(rows) for split, rows in texts.items()}
+    assert manifest["counts"] == sizes | {"train": 380, "validation": 20}
+    assert manifest["published_train"] == ["train", "validation"]
     assert manifest["rejected"] == 0
     assert manifest["vocab_size"] == len(load_tokenizer(tmp_path / "out")) <= 150
     assert manifest["seed"] == 3
@@ -88,15 +118,17 @@ def test_limit_samples_every_split(
     assert prepare("--limit", "40") == 0
     prepared = load_from_disk(str(tmp_path / "out"))
     assert {split: len(prepared[split]) for split in prepared} == {
-        "train": 40,
+        "train": 38,
+        "validation": 2,
         "test": 4,
         "test_scaffolds": 4,
     }
     for split in prepared:
-        remaining = iter(texts[split])
+        remaining = iter(texts["train" if split == "validation" else split])
         assert all(text in remaining for text in prepared[split]["text"])
     assert prepare("--limit", "3") == 0
-    assert len(load_from_disk(str(tmp_path / "out"))["test"]) == 1
+    few = load_from_disk(str(tmp_path / "out"))
+    assert {split: len(few[split]) for split in few} == {"train": 3, "test": 1, "test_scaffolds": 1}
 
 
 def test_the_same_command_writes_the_same_bytes(prepare: Prepare, tmp_path: Path) -> None:

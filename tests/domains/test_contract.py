@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domains.registry import DOMAINS, commands_of
 from tvae_core.commands import DomainCommands
-from tvae_core.domain import Domain, DomainError
+from tvae_core.domain import Domain, DomainError, HasSimilarity
 from tvae_core.presets import CORE_PRESETS, find_presets
 
 
@@ -48,6 +48,18 @@ def test_batch_in_same_order_and_length_out(commands: DomainCommands) -> None:
         assert values[1] == pytest.approx(values[4], nan_ok=True)
     assert domain.check([]) == []
     assert all(len(values) == 0 for values in domain.score([]).values())
+
+
+def test_a_similarity_of_its_own_is_one(commands: DomainCommands) -> None:
+    if not isinstance(commands.domain, HasSimilarity):
+        return
+    texts = commands.domain.examples()[:3]
+    bad = "\x00 not one of ours \u2603"
+    found = commands.domain.similarity([*texts, bad], [*texts[1:], texts[0], texts[0]])
+    assert found.shape == (4,)
+    assert ((found[:3] >= 0) & (found[:3] <= 1)).all()
+    assert np.isnan(found[3])
+    assert commands.domain.similarity(texts, texts).tolist() == [1, 1, 1]
 
 
 def test_invalid_texts_raise_with_a_reason(commands: DomainCommands) -> None:

@@ -9,6 +9,7 @@ import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from rdkit import Chem
 
@@ -17,6 +18,7 @@ from domains.smiles.chem import canonical
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.files import FORMATS, check_writable, read_molecules, replacing, write_molecules
 from domains.smiles.funnel import FunnelOptions, run_funnel
+from domains.smiles.readers import Row, columns_of, read_rows
 from domains.smiles.render import draw_svg
 from tvae_core.domain import DomainError
 
@@ -109,7 +111,9 @@ def test_rejected_texts_can_be_written(ending: str, tmp_path: Path) -> None:
     lost = [r.to_dict() for r in run_funnel(texts).rejected]
     path = tmp_path / f"rejected.{ending}"
     write_molecules(path, lost)
-    assert "ring 1 opened here" in path.read_text() or ending == "smi"
+    assert b"ring 1 opened here" in path.read_bytes() or ending in ("smi", "parquet")
+    if ending == "parquet":
+        assert pq.read_table(path)["reason"].to_pylist() == [row["reason"] for row in lost]
     if ending in ("csv", "smi"):
         found, rejected = read_molecules(path)
         assert (found, len(rejected)) == ([], len(texts))
@@ -268,3 +272,22 @@ def test_bad_drawings() -> None:
         draw_svg(mol, size=(0, 10))
     with pytest.raises(ValueError, match="go from 0 to 2"):
         draw_svg(mol, highlight=[3])
+
+
+def test_rows_keep_line_name_and_reason(tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("ID,smiles,Name\n7,OCC,ethanol\n8,C1CC,\n9\n")
+    rows = read_rows(table)
+    assert [(row.line, row.text, row.name, row.reason is None) for row in rows] == [
+        (2, "OCC", "ethanol", True),
+        (3, "C1CC", "", False),
+        (4, "", "", False),
+    ]
+    assert columns_of(table) == ["ID", "smiles", "Name"]
+    lines = tmp_path / "mine.smi"
+    lines.write_text("CCO ethanol bundle=x\nCCN\n")
+    assert [row.name for row in read_rows(lines)] == ["ethanol", ""]
+    assert columns_of(lines) == []
+    record = tmp_path / "mine.sdf"
+    write_molecules(record, [{"smiles": "OCC", "name": "ethanol"}])
+    assert read_rows(record) == [Row(1, "CCO", "ethanol")]
