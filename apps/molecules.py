@@ -1,4 +1,4 @@
-"""Molecules in a latent space: sample, look at one, walk between two, see them on a map.
+"""Molecules in a latent space: sample, walk, map, search for a score, work on files of them.
 
     make app
     streamlit run apps/molecules.py
@@ -20,6 +20,9 @@ PAGES = {
     "molecule": ("Molecule", ":material/hexagon:"),
     "walk": ("Walk", ":material/timeline:"),
     "map": ("Map", ":material/scatter_plot:"),
+    "optimise": ("Optimise", ":material/trending_up:"),
+    "batch": ("Batch", ":material/upload_file:"),
+    "compare": ("Compare", ":material/bar_chart:"),
 }
 
 

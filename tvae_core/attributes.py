@@ -7,7 +7,9 @@ Scored codes are drawn with weights that fall with the distance of their attribu
 ones, and moved by noise: what is near a code decodes to something like it. Scoring such draws and
 adding them (`extended`) reaches values that are rare at first (population Monte Carlo; Cappe et al.
 2004, J. Comput. Graph. Stat. 13, 907). Nothing is assumed of how the attribute depends on the code;
-in the SMILES bundle, a linear model explains 15% of logP and next to nothing of the weight.
+in the first SMILES bundle a linear model explained 15% of logP and next to nothing of the weight
+(ridge regression on 2,000 encoded molecules, held out). Give codes as the encoder makes them: in
+that bundle they bear noise of 0.5 where codes of the prior do not bear 0.1.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from tvae_core.rng import normal_rows, uniform_rows
 
 BANDWIDTH = 0.2
 """Width of the weights, in standard deviations of the attribute, where there are codes enough."""
-ENOUGH = 40.0
+ENOUGH = 60.0
 """Effective number of codes (Kish) that the width is widened to reach."""
 _CHOICE, _NOISE = 11, 12
 

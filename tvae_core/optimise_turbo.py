@@ -24,7 +24,7 @@ SUCCESSES, FAILURES = 3, 4
 """Generations in a row with (without) a better item that double (halve) the box."""
 MAX_TOLD = 400
 """Codes that the process is fitted to, the best and the latest."""
-CANDIDATES = 1000
+CANDIDATES = 512
 
 
 class TuRBO:
@@ -36,7 +36,9 @@ class TuRBO:
 
     def __init__(self, batch_size: int, radius: float, seed: int) -> None:
         try:
-            import botorch  # noqa: F401
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what it imports: deprecations
+                import botorch  # noqa: F401
         except ImportError:
             raise ValueError("method turbo needs BoTorch: pip install 'tvae-toolkit[bo]'") from None
         self.batch_size, self.radius, self.seed = batch_size, radius, seed
@@ -127,7 +129,7 @@ def _fit(inputs: Tensor, values: Tensor) -> Any:
         inputs, targets, covar_module=kernel, likelihood=likelihood, outcome_transform=None
     )
     mll = ExactMarginalLogLikelihood(model.likelihood, model)
-    fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": 40}})
+    fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": 25}})
     model.eval()
     return model
 

@@ -37,28 +37,16 @@ class Pairs:
         latents: `(n, n_latent, latent_size)`, of unit variance.
         sigma: `(n,)` noise levels that the decoder is told.
         rows: token rows, without special tokens.
-        hard: `(n,)`, whether the greedy text of the code was invalid.
+        first_valid: share of codes whose first draw was valid.
     """
 
     latents: Tensor
     sigma: Tensor
     rows: list[list[int]]
-    hard: Tensor
+    first_valid: float
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    def draw(self, size: int, generator: torch.Generator) -> Tensor:
-        """Numbers of `size` pairs, half of them hard ones where there are any."""
-        hard, easy = self.hard.nonzero()[:, 0], (~self.hard).nonzero()[:, 0]
-        pools = [pool for pool in (hard, easy) if len(pool)]
-        sizes = [size // 2, size - size // 2] if len(pools) == 2 else [size]
-        return torch.cat(
-            [
-                pool[torch.randint(len(pool), (count,), generator=generator)]
-                for pool, count in zip(pools, sizes, strict=True)
-            ]
-        )
 
 
 def between(codes: Tensor, n: int, space: LatentSpace, generator: torch.Generator) -> Any:
@@ -143,10 +131,8 @@ def valid_pairs(
     """
     settings = fidelity_of(space.model.config, sigma)
     limit = space.model.config.max_length
-    greedy = space.domain.check(space.decode(latents, settings))
-    hard = torch.tensor([not verdict.ok for verdict in greedy], dtype=torch.bool)
     found: list[list[int] | None] = [None] * len(latents)
-    left = list(range(len(latents)))
+    left, first_valid = list(range(len(latents))), 0.0
     for attempt in range(tries):
         if not left:
             break
@@ -157,12 +143,15 @@ def valid_pairs(
             if verdict.ok and 0 < len(row) <= limit:
                 found[i] = row
         left = [i for i in left if found[i] is None]
+        if attempt == 0:
+            first_valid = 1 - len(left) / len(latents)
         if progress is not None:
             progress(attempt + 1, tries)
     if progress is not None:
         progress(tries, tries)
     kept = [i for i, row in enumerate(found) if row is not None]
-    return Pairs(latents[kept], sigma[kept], [row for row in found if row is not None], hard[kept])
+    texts_of = [row for row in found if row is not None]
+    return Pairs(latents[kept], sigma[kept], texts_of, first_valid)
 
 
 def pair_loss(model: TransformerVAE, pairs: Pairs, chosen: Tensor) -> Tensor:
@@ -211,7 +200,7 @@ class RefineTrainer(TVAETrainer):
         loss, output = super().compute_loss(model, inputs, True, num_items_in_batch)
         core: TransformerVAE = self.accelerator.unwrap_model(model)
         generator = torch.Generator().manual_seed(self.seed_data * 1_000_003 + step)
-        chosen = pairs.draw(len(inputs["input_ids"]), generator)
+        chosen = torch.randint(len(pairs), (len(inputs["input_ids"]),), generator=generator)
         with torch.autocast(core.device.type, torch.bfloat16, enabled=self.args.bf16):
             own = pair_loss(core, pairs, chosen)
         self._sums["pairs"] = self._sums.get("pairs", own.new_zeros(())) + own.detach().float()

@@ -11,7 +11,7 @@ from apps.molecule_parts.around import draw_neighbours, draw_stability
 from apps.molecule_parts.dialled import draw_reconstruction
 from apps.molecule_parts.facts import Facts, alerts_of, facts_of, novelty
 from apps.molecule_parts.sketch import NAMES, sketcher, smiles_input
-from apps.molecule_parts.view import ACTIONS, ALL_SCORES, follow, molecule_card
+from apps.molecule_parts.view import ACTIONS, ALL_SCORES, OPTIMISE, follow, molecule_card
 from apps.molecule_parts.workplace import encode, frame, known_set
 from domains.smiles.domain import EXAMPLES
 
@@ -37,7 +37,7 @@ def draw_molecule(bench: Workbench, facts: Facts) -> None:
         novel=novelty([facts], known_set(bench))[0],
         heading=NAMES.get(facts.smiles, "").title(),
         names=ALL_SCORES,
-        actions=ACTIONS[1:],
+        actions=(*ACTIONS[1:], OPTIMISE),
         marked=marked,
         size=(420, 240),
     )

@@ -12,7 +12,7 @@ from apps.common.cards import Card, draw_cards
 from apps.common.dial import fidelity_dial
 from apps.common.downloads import download_bar
 from apps.common.job import Job, progress_row, sampling, work
-from apps.common.page import shown_errors
+from apps.common.page import go, shown_errors
 from apps.common.pager import page_of
 from apps.molecule_parts.facts import facts_of, novelty, prepare
 from apps.molecule_parts.filters import filter_controls
@@ -217,7 +217,16 @@ def main() -> None:
     ready = prepare(job.texts, wanted.catalogs)
     with shown_errors():
         result = sieve(job.texts[:ready], wanted, known)
+        kept = [item.text for item in result.survivors]
+        st.session_state["_sample_kept"] = ((bench.hash,), kept)  # for the Compare page
         draw_summary(result, job)
+        if st.button(
+            "Compare with the training set",
+            key="sample_compare",
+            type="tertiary",
+            icon=":material/bar_chart:",
+        ):
+            go("compare", compare_source="sampled")
         draw_results(bench, result, wanted, job)
     if ready < len(job.texts):
         st.rerun()

@@ -76,11 +76,11 @@ def filter_controls(can_tell_novel: bool) -> Wanted | None:
     minimum: dict[str, float] = {}
     maximum: dict[str, float] = {}
     for name in FIRST_RANGES:
-        _window(name, minimum, maximum)
+        window(name, minimum, maximum, "sample")
     with st.expander("More properties"):
         for name in RANGES:
             if name not in FIRST_RANGES:
-                _window(name, minimum, maximum)
+                window(name, minimum, maximum, "sample")
     unique = st.toggle(
         "Unique",
         True,
@@ -120,7 +120,15 @@ def filter_controls(can_tell_novel: bool) -> Wanted | None:
     return Wanted(options, unique, (reference or "").strip())
 
 
-def _window(name: str, minimum: dict[str, float], maximum: dict[str, float]) -> None:
+def window(name: str, minimum: dict[str, float], maximum: dict[str, float], page: str) -> None:
+    """Draws the slider of a property and notes the limits that it sets.
+
+    Args:
+        name: of the property, one of `RANGES`.
+        minimum: gets its lower limit, if one is set.
+        maximum: gets its upper limit, if one is set.
+        page: that the slider belongs to.
+    """
     ends = RANGES[name]
     unit = SCORES[name].unit
     shown = LABELS[name][0] + (f" ({unit})" if unit in ("g/mol", "Å²") else "")
@@ -131,7 +139,7 @@ def _window(name: str, minimum: dict[str, float], maximum: dict[str, float]) -> 
         (ends.low, ends.high),
         ends.step,
         format="%.2f" if ends.step < 0.1 else "%.1f" if ends.step < 1 else "%.0f",
-        key=f"sample_window_{name}",
+        key=f"{page}_window_{name}",
         help=meaning(name) + ". A handle at its end sets no limit.",
         persist_state="session",
     )

@@ -34,6 +34,7 @@ ACTIONS = (
     ("from", "Walk from", "Start a walk here"),
     ("to", "Walk to", "End a walk here"),
 )
+OPTIMISE = ("lead", "Optimise", "Search for a higher score from here")
 CARET_WIDTH = 22
 
 
@@ -151,3 +152,5 @@ def follow(click: Click | None, smiles: Mapping[str, str]) -> None:
         go("walk", start=chosen)
     elif click.action == "to":
         go("walk", end=chosen)
+    elif click.action == "lead":
+        go("optimise", lead=chosen)

@@ -19,9 +19,11 @@ from apps.common.bundle import (
 from apps.common.page import heading, shown_errors
 from apps.molecule_parts.facts import Facts, alerts_of
 from domains.smiles import SmilesDomain
+from domains.smiles.distributions import Distributions
 from domains.smiles.domain import BUNDLE
 from domains.smiles.files import write_molecules
 from domains.smiles.novelty import KnownSet
+from domains.smiles.reference import REFERENCE_FILE
 
 KNOWN_FILE = "known.bin"
 
@@ -56,6 +58,22 @@ def known_set(bench: Workbench) -> KnownSet | None:
 def _known(path: str, stamp: tuple[int, ...]) -> KnownSet:
     del stamp
     return KnownSet.load(path)
+
+
+def reference(bench: Workbench) -> Distributions | None:
+    """How the training set's properties are distributed; None if the bundle does not say.
+
+    Raises:
+        ValueError: the bundle's file is damaged.
+    """
+    path = bench.folder / REFERENCE_FILE
+    return _reference(str(path), stamp_of(bench.folder)) if path.is_file() else None
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _reference(path: str, stamp: tuple[int, ...]) -> Distributions:
+    del stamp
+    return Distributions.load(path)
 
 
 def write(

@@ -20,7 +20,7 @@ from tvae_core.space import LatentSpace
 
 SAMPLES, ROUNDS = 1500, 2
 """Prior samples scored first, and rounds of a quarter as many near the wanted scores."""
-RADIUS = 0.5
+RADIUS = 0.7
 """Noise round a drawn code, in units of the codes' own spread."""
 _STREAM = 7919
 """Added to the seed: the samples scored first are none of those asked for."""
@@ -100,28 +100,39 @@ def steer(space: LatentSpace, wanted: dict[str, float], args: Any) -> LatentSpac
     bar = Bar("target", "molecule")
     seen = 0
 
-    def measure(codes: Tensor) -> Tensor:
+    def measure(codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes as the encoder gives them, which noise harms least, and their scores."""
         nonlocal seen
         setting = space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity
-        parts = []
+        clean, parts = [], []
         for part in codes.split(args.batch_size):
-            values = objective(space.decode(part, setting)).values
-            parts.append(torch.stack([torch.tensor(values[name]) for name in wanted], dim=1))
+            texts = space.decode(part, setting)
+            verdicts = space.domain.check(texts)
+            forms = [v.canonical for v in verdicts if v.ok and v.canonical is not None]
+            forms = [form for form in forms if _fits(space, form)]
+            found = objective(forms).values
+            parts.append(torch.stack([torch.tensor(found[name]) for name in wanted], dim=1))
+            clean.append(space.encode(forms))
             seen += len(part)
             bar(seen, first + (ROUNDS + 1) * more)
-        return torch.cat(parts)
+        return torch.cat(clean), torch.cat(parts)
 
     codes = space.sample_latents(first, seed, args.prior, args.fidelity)
-    population = Population(codes, measure(codes), list(wanted.values()), RADIUS)
+    population = Population(*measure(codes), list(wanted.values()), RADIUS)
     free = population.mean
     for number in range(ROUNDS):
         codes = population.draw(more, seed, number * more)
-        population = population.extended(codes, measure(codes))
-    last = measure(population.draw(more, seed, ROUNDS * more))
+        population = population.extended(*measure(codes))
+    _, last = measure(population.draw(more, seed, ROUNDS * more))
     last = last[torch.isfinite(last).all(dim=1)]
     bar.close()
     _tell(population, wanted, free, last, sys.stderr if args.raw else sys.stdout)
     return SteeredSpace(space, population)
+
+
+def _fits(space: LatentSpace, text: str) -> bool:
+    tokens = space.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return 0 < len(tokens) <= space.model.config.max_length
 
 
 def _tell(

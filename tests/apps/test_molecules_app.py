@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -17,34 +15,8 @@ from domains.smiles.domain import EXAMPLES
 from tvae_core.space import LatentSpace
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ROOT / "domains" / "smiles" / "bundle"
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def bundle(monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = Path(os.environ.get("TVAE_BUNDLE") or SHIPPED)
-    monkeypatch.setenv("TVAE_BUNDLE", str(folder))
-    return folder
-
-
-@pytest.fixture
-def opened(bundle: Path) -> Callable[..., AppTest]:
-    """`opened(page, **state)`: the app on one of its pages, run to the end."""
-
-    def open_page(page: str = "sample", **state: Any) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "apps" / "molecules.py"), default_timeout=250)
-        state = {"sample_n": 20, "map_n": 48, "around_n": 16} | state
-        for key, value in state.items():
-            app.session_state[key] = value
-        app.run()
-        if page != "sample":
-            app.switch_page(f"molecule_pages/{page}.py").run()
-        assert not app.exception
-        return app
-
-    return open_page
 
 
 def html_of(app: AppTest) -> str:

@@ -192,6 +192,66 @@ def test_sketcher_and_map(app: str, browser_page: Page, watch: Watch, tmp_path: 
     assert watch.complaints == []
 
 
+def test_search_starts_stops_and_is_downloaded(
+    app: str, browser_page: Page, watch: Watch, tmp_path: Path
+) -> None:
+    page = browser_page
+    page.goto(f"{app}/optimise?lead=CC(=O)Nc1ccc(O)cc1")
+    page.get_by_role("heading", name="Optimise a molecule").wait_for(timeout=FIRST_LOAD)
+    settle(page)
+    page.get_by_text("Not started").wait_for()
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.locator(".js-plotly-plot").wait_for(timeout=FIRST_LOAD)
+    page.get_by_text(re.compile(r"^\d\d+ of 300 calls$")).wait_for(timeout=FIRST_LOAD)
+    page.get_by_role("button", name="Stop").click()
+    stopped = page.get_by_text(re.compile(r"Stopped after \d+ of 300 calls"))
+    stopped.wait_for(timeout=FIRST_LOAD)
+    settle(page)
+    said = stopped.text_content()
+    assert_pictures_load(page)
+    shoot(page, tmp_path, "optimise")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0].startswith("smiles,score,call,")
+    assert '""budget"": 300' in lines[1]
+    page.get_by_label("Start molecule").fill("c1ccccc")
+    page.get_by_label("Start molecule").press("Enter")
+    page.get_by_text("The start molecule: ring 1 opened here").wait_for()
+    assert stopped.text_content().split(" ·")[0] == said  # type: ignore[union-attr]
+    assert page.get_by_role("button", name="Start anew").is_disabled()
+    assert watch.strangers == []
+    assert watch.complaints == []
+
+
+def test_file_is_reconstructed_and_compared(
+    app: str, browser_page: Page, watch: Watch, tmp_path: Path
+) -> None:
+    page = browser_page
+    page.goto(f"{app}/batch")
+    page.get_by_role("heading", name="A file of molecules").wait_for(timeout=FIRST_LOAD)
+    settle(page)
+    table = b"name,smiles\n<b>one</b>,CC(=O)Nc1ccc(O)cc1\ntwo,C1CC\n"
+    page.locator("input[type=file]").set_input_files(
+        {"name": "mine.csv", "mimeType": "text/csv", "buffer": table}
+    )
+    page.get_by_text("1 row is left out").wait_for()
+    page.get_by_role("button", name="Reconstruct ·").click()
+    page.get_by_text("come back exactly").wait_for(timeout=FIRST_LOAD)
+    settle(page)
+    shoot(page, tmp_path, "batch")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    assert "<b>one</b>" in Path(download.value.path()).read_text()
+    page.get_by_role("button", name="Compare with the training set").click()
+    page.get_by_role("heading", name="Compare with the training set").wait_for()
+    settle(page)
+    assert page.locator(".js-plotly-plot").count() == 7
+    shoot(page, tmp_path, "compare")
+    assert watch.strangers == []
+    assert watch.complaints == []
+
+
 def test_phone(app: str, browser_page: Page, watch: Watch, tmp_path: Path) -> None:
     page = browser_page
     page.set_viewport_size({"width": 390, "height": 844})

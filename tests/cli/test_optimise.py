@@ -244,8 +244,8 @@ def test_conditional_sampling(command: Command) -> None:
         means[wanted] = float(np.nanmean(score_all(texts, ["logp"])["logp"]))
     plain = command("sample", FOLDER, "-n", 60, "--raw", "--seed", 1)
     free = float(np.nanmean(score_all(plain.out.splitlines(), ["logp"])["logp"]))
-    assert means[1.0] < free - 0.5
-    assert means[4.0] > free + 0.5
+    assert means[1.0] < free - 0.6
+    assert means[4.0] > free + 0.6
 
 
 @pytest.mark.parametrize(

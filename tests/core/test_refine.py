@@ -62,19 +62,10 @@ def test_every_pair_is_valid_and_marked(space: LatentSpace, words: Any) -> None:
     texts = space.tokenizer.batch_decode(pairs.rows)
     assert all(verdict.ok for verdict in space.domain.check(texts))
     assert 0 < len(pairs) <= 200
-    assert 0 < int(pairs.hard.sum()) < len(pairs)
+    assert 0 < pairs.first_valid < len(pairs) / 200
     assert seen[-1] == (4, 4)
     again = valid_pairs(space, latents, sigma, tries=4, seed=3)
     assert again.rows == pairs.rows
-
-
-def test_half_of_a_draw_is_hard() -> None:
-    hard = torch.tensor([True] * 3 + [False] * 97)
-    pairs = Pairs(torch.zeros(100, 1, 1), torch.ones(100), [[5]] * 100, hard)
-    drawn = pairs.draw(64, torch.Generator().manual_seed(0))
-    assert int(hard[drawn].sum()) == 32
-    easy = Pairs(torch.zeros(5, 1, 1), torch.ones(5), [[5]] * 5, torch.zeros(5, dtype=torch.bool))
-    assert len(easy.draw(7, torch.Generator())) == 7
 
 
 def test_the_loss_of_a_pair_is_that_of_its_tokens(
@@ -82,7 +73,7 @@ def test_the_loss_of_a_pair_is_that_of_its_tokens(
 ) -> None:
     model = tiny_model()
     rows = [[5, 6, 7], [8]]
-    pairs = Pairs(torch.randn(2, 2, 4), torch.tensor([0.3, 0.8]), rows, torch.zeros(2) > 0)
+    pairs = Pairs(torch.randn(2, 2, 4), torch.tensor([0.3, 0.8]), rows, 1.0)
     with torch.no_grad():
         both = float(pair_loss(model, pairs, torch.tensor([0, 1])))
         parts = []
