@@ -21,7 +21,7 @@ PATIENCE = 12
 NARROW = 0.05
 """Share of new items in a generation below which `cma` has narrowed too far and starts again."""
 FRESH = (0.25, 0.6)
-"""Shares of new items in a generation below (above) which `evolve` widens (narrows) its steps."""
+"""Shares of new items in a generation below (above) which noise is widened (narrowed)."""
 
 
 class Archive(Protocol):
@@ -69,17 +69,27 @@ def generator(seed: int, generation: int) -> np.random.Generator:
     return np.random.default_rng([seed % 2**63, generation])
 
 
+def _rescaled(scale: float, archive: Archive) -> float:
+    """A factor of the radius that keeps the share of new items between the two of `FRESH`."""
+    if archive.generation < 2:
+        return scale
+    step = 1.2 if archive.fresh < FRESH[0] else 1 / 1.2 if archive.fresh > FRESH[1] else 1.0
+    return min(max(scale * step, 0.2), 4.0)
+
+
 class RandomPerturbation:
-    """The baseline: every batch is noise of one radius around the start."""
+    """The baseline: noise around the start, as wide as it takes to find new items."""
 
     def __init__(self, batch_size: int, radius: float, seed: int) -> None:
         self.batch_size, self.radius, self.seed = batch_size, radius, seed
+        self.scale = 1.0
 
     def ask(self, archive: Archive) -> FloatArray:
         """Perturbed copies of the start."""
+        self.scale = _rescaled(self.scale, archive)
         draws = generator(self.seed, archive.generation)
         noise = draws.standard_normal((self.batch_size, len(archive.centre)))
-        return archive.centre + self.radius * noise
+        return archive.centre + self.scale * self.radius * noise
 
     def tell(self, codes: FloatArray, ranks: FloatArray) -> None:
         """Learns nothing."""
@@ -103,9 +113,7 @@ class Evolution:
 
     def ask(self, archive: Archive) -> FloatArray:
         """Children of the best items."""
-        if archive.generation > 1:
-            step = 1.2 if archive.fresh < FRESH[0] else 1 / 1.2 if archive.fresh > FRESH[1] else 1.0
-            self.scale = min(max(self.scale * step, 0.2), 4.0)
+        self.scale = _rescaled(self.scale, archive)
         draws, size = generator(self.seed, archive.generation), self.batch_size
         elite = archive.elite(self.parents)
         weights = 1 / np.arange(1, len(elite) + 1)

@@ -36,6 +36,8 @@ def unbroken(command: Command, bundle: Path, tmp_path_factory: pytest.TempPathFa
 def started(bundle: Path, *arguments: object) -> subprocess.Popen[bytes]:
     """The command as a process group of its own."""
     line = [sys.executable, "-m", "domains.smiles.sample", bundle, *arguments]
+    # a shell's background jobs ignore SIGINT, and so would their children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [str(word) for word in line],
         cwd=ROOT,

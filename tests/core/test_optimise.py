@@ -45,9 +45,10 @@ class Digits:
 
 
 @pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy language has few items: a search that has found them all ends soon."""
-    monkeypatch.setattr(optimise, "STALLED", 12)
+def _short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy language has few items, and a Gaussian process costs a second a generation."""
+    if "turbo" in request.node.name:
+        monkeypatch.setattr(optimise, "STALLED", 4)
 
 
 def search(space: LatentSpace, **changes: Any) -> Search:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rdkit import Chem, RDLogger
+from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
 from domains.smiles.moses.molecules import (
@@ -100,8 +100,7 @@ def test_the_screen_loses_no_match(molecules: dict[str, list[str]]) -> None:
 
 
 def test_a_filter_that_is_none() -> None:
-    RDLogger.DisableLog("rdApp.*")
-    with pytest.raises(ValueError, match="is not a SMARTS"):
+    with rdBase.BlockLogs(), pytest.raises(ValueError, match="is not a SMARTS"):
         passes_filters(mol("CCO"), ("[#6",))
 
 
