@@ -200,11 +200,14 @@ def test_search_starts_stops_and_is_downloaded(
     page.get_by_role("heading", name="Optimise a molecule").wait_for(timeout=FIRST_LOAD)
     settle(page)
     page.get_by_text("Not started").wait_for()
+    page.get_by_role("spinbutton", name="Budget").fill("5000")  # more than is spent before the stop
+    page.get_by_role("spinbutton", name="Budget").press("Enter")
+    settle(page)
     page.get_by_role("button", name="Start", exact=True).click()
-    page.locator(".js-plotly-plot").wait_for(timeout=FIRST_LOAD)
-    page.get_by_text(re.compile(r"^\d\d+ of 300 calls$")).wait_for(timeout=FIRST_LOAD)
+    page.locator(".js-plotly-plot").first.wait_for(timeout=FIRST_LOAD)
+    page.get_by_text(re.compile(r"^\d\d+ of 5,000 calls$")).first.wait_for(timeout=FIRST_LOAD)
     page.get_by_role("button", name="Stop").click()
-    stopped = page.get_by_text(re.compile(r"Stopped after \d+ of 300 calls"))
+    stopped = page.get_by_text(re.compile(r"Stopped after \d+ of 5,000 calls"))
     stopped.wait_for(timeout=FIRST_LOAD)
     settle(page)
     said = stopped.text_content()
@@ -214,7 +217,7 @@ def test_search_starts_stops_and_is_downloaded(
         page.get_by_role("button", name="CSV", exact=True).click()
     lines = Path(download.value.path()).read_text().splitlines()
     assert lines[0].startswith("smiles,score,call,")
-    assert '""budget"": 300' in lines[1]
+    assert '""budget"": 5000' in lines[1]
     page.get_by_label("Start molecule").fill("c1ccccc")
     page.get_by_label("Start molecule").press("Enter")
     page.get_by_text("The start molecule: ring 1 opened here").wait_for()
