@@ -123,6 +123,7 @@ def test_constraints_of_the_page_are_those_of_the_search(opened: Callable[..., A
     app.slider(key="optimise_window_weight").set_value((150.0, 350.0))
     run = started(app)
     name = run.search.objective.name
-    for words in ("plogp", "similarity >= 0.4", "no alerts of pains,brenk", "c1ccccc1", "weight >= 150"):
+    wanted = ("plogp", "similarity >= 0.4", "no alerts of pains,brenk", "c1ccccc1", "weight >= 150")
+    for words in wanted:
         assert words in name
     assert all(150 <= call.values["weight"] <= 350 for call in run.best_calls())
