@@ -153,7 +153,9 @@ def train(
         "domain": domain.name,
         "seed": settings.seed,
         "presets": list(merged.presets),
-        "settings": merged.train | {name: getattr(config, name) for name in MODEL_FIELDS},
+        # without the paths of this machine
+        "settings": {k: v for k, v in merged.train.items() if k not in ("data", "output")}
+        | {name: getattr(config, name) for name in MODEL_FIELDS},
         "steps": trainer.state.global_step,
         "items_seen": trainer.state.global_step * min(settings.batch_size, len(rows)),
         "minutes_this_session": round(minutes, 1),
