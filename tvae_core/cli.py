@@ -166,3 +166,25 @@ def use_threads(threads: int | None) -> int:
     count = count or available_cores()
     torch.set_num_threads(count)
     return count
+
+
+def reuse_memory() -> bool:
+    """Keeps freed memory for the next step instead of giving it back (glibc; else does nothing).
+
+    A training step on a CPU frees and asks for the same hundreds of megabytes each time; glibc
+    would return large blocks to the system and have them zeroed again, which took 13% of a
+    step (105M parameters, 32 rows of 30 tokens, bf16).
+
+    Returns:
+        Whether it was done.
+    """
+    import ctypes
+
+    mmap_max, trim_threshold, top_pad = -4, -1, -2
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    wanted = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 64 << 20))
+    done = [mallopt(option, value) == 1 for option, value in wanted]
+    return all(done)

@@ -36,6 +36,11 @@ class TVAEConfig(PreTrainedConfig):
         d_ff: width of the gated feed-forward.
         encoder_blocks: layers of each Funnel block; between blocks the sequence is halved.
         decoder_layers: layers of the autoregressive decoder.
+        window_size: positions of an attention window, in the decoder and in every Funnel block
+            (0: full attention). A position sees its own window, every other layer's windows lie
+            half a window further on, and the decoder always sees the whole latent memory.
+        window_overlap: further positions that a window sees before it (in the encoder also
+            after it).
         n_latent: latent tokens.
         latent_size: numbers in a latent token; the joint code has `n_latent * latent_size`.
         latent_bound: `none`, or `tanh` for the bounded code of the original system.
@@ -72,6 +77,8 @@ class TVAEConfig(PreTrainedConfig):
     d_ff: int = 512
     encoder_blocks: list[int] | tuple[int, ...] = (1, 1, 1)
     decoder_layers: int = 3
+    window_size: int = 0
+    window_overlap: int = 0
     n_latent: int = 4
     latent_size: int = 32
     latent_bound: str = "none"
@@ -156,7 +163,14 @@ class TVAEConfig(PreTrainedConfig):
             _require(
                 0 <= getattr(self, name) < 1, name, "in 0..1 (1 excluded)", getattr(self, name)
             )
-        for name in ("mmd_weight", "mmd_moment", "mmd_memory"):
+        _require(self.window_size != 1, "window_size", "0 (off) or at least 2", self.window_size)
+        _require(
+            self.window_overlap <= self.window_size,
+            "window_overlap",
+            "at most window_size",
+            self.window_overlap,
+        )
+        for name in ("mmd_weight", "mmd_moment", "mmd_memory", "window_size", "window_overlap"):
             _require(getattr(self, name) >= 0, name, "zero or more", getattr(self, name))
 
     @property

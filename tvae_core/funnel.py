@@ -1,7 +1,8 @@
 """The Funnel encoder: blocks of attention between which the sequence is halved.
 
 At the start of a block the queries are pooled and the keys are not, so that what pooling drops
-can still be attended to (Dai et al. 2020, arXiv 2006.03236).
+can still be attended to (Dai et al. 2020, arXiv 2006.03236). With windows on, every block attends
+within windows of its own, ever coarser positions, and the readout joins them.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from tvae_core.config import TVAEConfig
 from tvae_core.layers import Attention, FeedForward, RMSNorm, rotary_table
+from tvae_core.lean import Rotary
+from tvae_core.windows import Windows, layer_windows
 
 
 class FunnelLayer(nn.Module):
@@ -30,18 +34,28 @@ class FunnelLayer(nn.Module):
         self,
         query: Tensor,
         keys: Tensor | None,
-        query_rotary: tuple[Tensor, Tensor],
-        key_rotary: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        query_rotary: Rotary,
+        key_rotary: Rotary,
+        keep: Tensor,
+        windows: Windows | None = None,
     ) -> Tensor:
-        """Attends from `query` `(b, q, d)` to `keys` `(b, k, d)` (None: to itself)."""
-        normed = self.norm(query)
-        source = normed if keys is None else self.norm(keys)
-        q = self.attention.queries(normed, query_rotary)
-        k, v = self.attention.keys_values(source, key_rotary)
-        query = query + self.dropout(self.attention.attend(q, k, v, mask=mask))
-        mixed: Tensor = query + self.dropout(self.ff(self.ff_norm(query)))
-        return mixed
+        """Attends from `query` `(b, q, d)` to `keys` `(b, k, d)` (None: to itself).
+
+        `keep` `(b, k)` is False on padded keys.
+        """
+        attention = self.attention
+        if keys is None:
+            q, k, v = attention.self_projections(query, self.norm, query_rotary)
+        else:
+            q = attention.queries(query, self.norm, query_rotary)
+            k, v = attention.keys_values(keys, self.norm, key_rotary)
+        if windows is None or windows.count(query.shape[1]) == 1:
+            mixed = attention.attend(q, k, v, mask=keep[:, None, None])
+        else:
+            mixed = attention.attend_windows(q, k, v, windows, keep, 1 if keys is None else 2)
+        query = query + self.dropout(mixed)
+        out: Tensor = query + self.dropout(self.ff(query, self.ff_norm))
+        return out
 
 
 def pool_pairs(x: Tensor, keep: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,6 +91,9 @@ class FunnelEncoder(nn.Module):
         ]
         self.blocks: Sequence[Sequence[FunnelLayer]] = nn.ModuleList(blocks)  # type: ignore[assignment]
         self.norm = RMSNorm(config.d_model, config.norm_eps)
+        deepest = range(max(config.encoder_blocks))
+        self.windows = [layer_windows(config, depth) for depth in deepest]
+        self.checkpoint = False
 
     def forward(self, x: Tensor, keep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Runs the blocks.
@@ -86,8 +103,8 @@ class FunnelEncoder(nn.Module):
             keep: `(b, length)` bool, False on padding.
 
         Returns:
-            States `(b, total, d)` of all blocks one after another, their mask `(b, total)` and
-            their positions `(total,)` in tokens.
+            States `(b, total, d)` of all blocks one after another (to be normed by `norm` where
+            they are read), their mask `(b, total)` and their positions `(total,)` in tokens.
         """
         positions = torch.arange(x.shape[1], device=x.device, dtype=torch.float32)
         states, masks, places = [], [], []
@@ -98,14 +115,18 @@ class FunnelEncoder(nn.Module):
             key_rotary = self._rotary(key_positions, x.dtype)
             rotary = key_rotary if not index else self._rotary(positions, x.dtype)
             for depth, layer in enumerate(block):
-                if index and depth == 0:
-                    x = layer(x, keys, rotary, key_rotary, key_keep[:, None, None])
+                pooled = bool(index) and depth == 0
+                source = keys if pooled else None
+                places_of, seen = (key_rotary, key_keep) if pooled else (rotary, keep)
+                arguments = x, source, rotary, places_of, seen, self.windows[depth]
+                if self.checkpoint and self.training and torch.is_grad_enabled():
+                    x = checkpoint(layer, *arguments, use_reentrant=False)
                 else:
-                    x = layer(x, None, rotary, rotary, keep[:, None, None])
+                    x = layer(*arguments)
             states.append(x)
             masks.append(keep)
             places.append(positions)
-        return self.norm(torch.cat(states, 1)), torch.cat(masks, 1), torch.cat(places)
+        return torch.cat(states, 1), torch.cat(masks, 1), torch.cat(places)
 
     def _rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         return rotary_table(positions, self.head_size, self.theta, dtype)

@@ -45,6 +45,7 @@ def decode_latents(
     row_numbers: Sequence[int] | None = None,
     batch_size: int = 256,
     max_length: int | None = None,
+    min_length: int = 0,
     progress: Progress | None = None,
 ) -> list[list[int]]:
     """Decodes latents to token rows.
@@ -60,6 +61,7 @@ def decode_latents(
         row_numbers: number of every latent in that table, ascending, instead of `first_row`.
         batch_size: latents decoded at once.
         max_length: longest row in tokens; by default the model's `max_length`.
+        min_length: no row ends before it has so many tokens.
         progress: called with (done, total) after each batch.
 
     Returns:
@@ -84,7 +86,13 @@ def decode_latents(
             draws = uniform_rows(low, high, (limit + 1,), seed, stream=1)[numbers - low]
         part = latents[start:stop].to(model.device)
         tokens = _decode_batch(
-            model, part, levels[start:stop].to(model.device), temperature, top_p, draws, limit
+            model,
+            part,
+            levels[start:stop].to(model.device),
+            temperature,
+            top_p,
+            draws,
+            (min_length, limit),
         )
         rows += tokens
         if progress is not None:
@@ -99,9 +107,11 @@ def _decode_batch(
     temperature: float,
     top_p: float,
     draws: Tensor | None,
-    limit: int,
+    lengths: tuple[int, int],
 ) -> list[list[int]]:
     config, device = model.config, latents.device
+    shortest, limit = lengths
+    never = [config.pad_token_id, config.bos_token_id, config.mask_token_id]
     batch = latents.shape[0]
     memory, summary = model.memory(latents.to(model.dtype), sigma)
     cache = model.decoder.start(memory, summary, capacity=min(limit + 1, 32))
@@ -110,11 +120,13 @@ def _decode_batch(
     token = torch.full((batch,), config.bos_token_id, device=device)
     done = torch.zeros(batch, dtype=torch.bool, device=device)
     for step in range(limit + 1):
-        if cache.filled == cache.keys.shape[3]:
+        if cache.full:
             cache.grow(min(2 * cache.filled, limit + 1))
         logits = model.logits(model.decoder.step(model.embed_tokens(token[:, None]), cache))[:, 0]
         logits = logits.float()
-        logits[:, [config.pad_token_id, config.bos_token_id, config.mask_token_id]] = float("-inf")
+        logits[:, never] = float("-inf")
+        if step < shortest:
+            logits[:, config.eos_token_id] = float("-inf")
         chosen = draws[alive.cpu(), step].to(device) if draws is not None else None
         token = choose(logits, chosen, temperature, top_p)
         done = done | (token == config.eos_token_id)
@@ -128,8 +140,8 @@ def _decode_batch(
             rows = (~done).nonzero()[:, 0]
             alive, token, done = alive[rows], token[rows], done[rows]
             cache = cache.select(rows)
-    lengths = (out != config.pad_token_id).sum(1).tolist()
-    return [row[:size] for row, size in zip(out.tolist(), lengths, strict=True)]
+    sizes = (out != config.pad_token_id).sum(1).tolist()
+    return [row[:size] for row, size in zip(out.tolist(), sizes, strict=True)]
 
 
 def choose(logits: Tensor, draws: Tensor | None, temperature: float, top_p: float) -> Tensor:

@@ -25,11 +25,21 @@ class LatentReadout(nn.Module):
         self.norm = RMSNorm(config.d_model, config.norm_eps)
         self.out = nn.Linear(config.d_model, config.latent_size, bias=False)
 
-    def forward(self, states: Tensor, keep: Tensor, positions: Tensor) -> Tensor:
-        """`(b, total, d)`, `(b, total)`, `(total,)` -> latents `(b, n_latent, latent_size)`."""
+    def forward(self, states: Tensor, keep: Tensor, positions: Tensor, norm: RMSNorm) -> Tensor:
+        """Reads the encoder's states.
+
+        Args:
+            states: `(b, total, d)`.
+            keep: `(b, total)` bool, False on padding.
+            positions: `(total,)`, in tokens.
+            norm: of the states.
+
+        Returns:
+            Latents `(b, n_latent, latent_size)` in fp32.
+        """
         query = self.query.to(states.dtype).expand(states.shape[0], -1, -1)
         rotary = rotary_table(positions, self.head_size, self.theta, states.dtype)
-        k, v = self.attention.keys_values(states, rotary)
+        k, v = self.attention.keys_values(states, norm, rotary)
         read = self.attention.attend(self.attention.queries(query), k, v, keep[:, None, None])
         latents: Tensor = self.out(self.norm(query + read)).float()
         return latents.tanh() if self.tanh else latents
@@ -65,7 +75,7 @@ class LatentMemory(nn.Module):
         memory = self.token(latents) + self.slot
         summary = self.joint(latents.flatten(1))
         if self.told:
-            level = self.noise(self._features(sigma))
+            level = self.noise(self._features(sigma).to(self.slot.dtype))
             memory, summary = memory + level[:, None], summary + level
         return memory, summary
 

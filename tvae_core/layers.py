@@ -1,20 +1,40 @@
 """The bricks: RMSNorm, rotary positions, attention, gated feed-forward.
 
+The norm before an attention or a feed-forward goes into the same function as its projection (see
+`lean`), so the bricks take states that are not normed yet, and the norm beside them.
+
 Shape legend: `b` batch, `q` query positions, `k` key positions, `h` heads, `e` head size,
 `d` model width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tvae_core.config import TVAEConfig
+from tvae_core.lean import Rotary, norm_feed_forward, norm_project, project
+from tvae_core.windows import Windows, band_attention, causal_attention
 
-Rotary = tuple[Tensor, Tensor]
 SHORT = 64
-"""Keys up to which two batched products beat the fused CPU kernel (2-3x at 9 tokens)."""
+"""Keys up to which two batched products beat the fused CPU kernel (2-3x at 9 tokens; with one query
+at any number of keys)."""
+_always_fused: ContextVar[bool] = ContextVar("always_fused", default=False)
+
+
+@contextmanager
+def fused_attention() -> Iterator[None]:
+    """Inside, attention takes the fused kernel at every length, as it does on a GPU."""
+    token = _always_fused.set(True)
+    try:
+        yield
+    finally:
+        _always_fused.reset(token)
 
 
 class RMSNorm(nn.Module):
@@ -48,15 +68,6 @@ def rotary_table(positions: Tensor, head_size: int, theta: float, dtype: torch.d
     return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
-def rotate(x: Tensor, table: Rotary | None) -> Tensor:
-    """Applies rotary positions to `(b, h, length, e)`."""
-    if table is None:
-        return x
-    cos, sin = table
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
-
-
 class Attention(nn.Module):
     """Multi-head attention behind one brick: every attention of the model goes through here.
 
@@ -73,16 +84,42 @@ class Attention(nn.Module):
         self.kv_proj = nn.Linear(d, 2 * d, bias=False)
         self.out_proj = nn.Linear(d, d, bias=False)
 
-    def queries(self, x: Tensor, rotary: Rotary | None = None) -> Tensor:
-        """`(b, q, d)` -> rotated queries `(b, h, q, e)`."""
-        q = self.q_proj(x).unflatten(-1, (self.n_heads, self.head_size)).transpose(1, 2)
-        return rotate(q, rotary)
+    def queries(
+        self, x: Tensor, norm: RMSNorm | None = None, rotary: Rotary | None = None
+    ) -> Tensor:
+        """`(b, q, d)` -> queries `(b, h, q, e)` of itself, or rotated ones of its norm."""
+        if norm is None:
+            return self._heads(project(x, self.q_proj.weight), 1)[0]
+        return self._heads(self._project(x, norm, rotary, self.q_proj)[0], 1)[0]
 
-    def keys_values(self, x: Tensor, rotary: Rotary | None = None) -> tuple[Tensor, Tensor]:
-        """`(b, k, d)` -> rotated keys and values, each `(b, h, k, e)`."""
-        kv = self.kv_proj(x).unflatten(-1, (2, self.n_heads, self.head_size))
-        k, v = kv.unbind(-3)
-        return rotate(k.transpose(1, 2), rotary), v.transpose(1, 2)
+    def keys_values(
+        self, x: Tensor, norm: RMSNorm | None = None, rotary: Rotary | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`(b, k, d)` -> keys and values, each `(b, h, k, e)`, as `queries` does."""
+        if norm is None:
+            both = project(x, self.kv_proj.weight)
+        else:
+            both = self._project(x, norm, rotary, self.kv_proj)[0]
+        k, v = self._heads(both, 2)
+        return k, v
+
+    def self_projections(
+        self, x: Tensor, norm: RMSNorm, rotary: Rotary
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`(b, length, d)` -> rotated queries, rotated keys and values of its norm."""
+        q, kv = self._project(x, norm, rotary, self.q_proj, self.kv_proj)
+        k, v = self._heads(kv, 2)
+        return self._heads(q, 1)[0], k, v
+
+    def _project(
+        self, x: Tensor, norm: RMSNorm, rotary: Rotary | None, *into: nn.Linear
+    ) -> tuple[Tensor, ...]:
+        weights = [layer.weight for layer in into]
+        return norm_project(x, norm.weight, norm.eps, weights, rotary, self.head_size)
+
+    def _heads(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
+        split = x.unflatten(-1, (parts, self.n_heads, self.head_size))
+        return tuple(part.transpose(1, 2) for part in split.unbind(-3))
 
     def attend(
         self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
@@ -96,12 +133,42 @@ class Attention(nn.Module):
         Returns:
             `(b, q, d)`.
         """
-        if q.device.type == "cpu" and k.shape[-2] <= SHORT:
-            out = _short_attention(q, k, v, mask, causal)
-        else:
-            out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
-        mixed: Tensor = self.out_proj(out.transpose(1, 2).flatten(-2))
-        return mixed
+        return self._out(_product(q.to(k.dtype), k, v, mask, causal).to(q.dtype))
+
+    def attend_windows(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        windows: Windows,
+        keep: Tensor | None = None,
+        ratio: int = 1,
+    ) -> Tensor:
+        """Windowed attention and output projection.
+
+        Args:
+            windows: where they lie.
+            keep: `(b, k)` bool, for attention to both sides (None: causal).
+            ratio: keys that stand for one query.
+
+        Returns:
+            `(b, q, d)`.
+        """
+        if keep is None:
+            return self._out(causal_attention(q, k, v, windows, _product))
+        return self._out(band_attention(q, k, v, keep, windows, ratio, _product))
+
+    def _out(self, mixed: Tensor) -> Tensor:
+        return project(mixed.transpose(1, 2).flatten(-2), self.out_proj.weight)
+
+
+def _product(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+) -> Tensor:
+    short = k.shape[-2] <= SHORT or q.shape[-2] == 1
+    if short and q.device.type == "cpu" and not _always_fused.get():
+        return _short_attention(q, k, v, mask, causal)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
 
 
 def _short_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
@@ -123,8 +190,8 @@ class FeedForward(nn.Module):
         self.in_proj = nn.Linear(config.d_model, 2 * config.d_ff, bias=False)
         self.out_proj = nn.Linear(config.d_ff, config.d_model, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`(..., d)` -> `(..., d)`."""
-        gate, up = self.in_proj(x).chunk(2, dim=-1)
-        mixed: Tensor = self.out_proj(F.silu(gate) * up)
-        return mixed
+    def forward(self, x: Tensor, norm: RMSNorm) -> Tensor:
+        """Feed-forward of the norm of `(b, length, d)`."""
+        return norm_feed_forward(
+            x, norm.weight, norm.eps, self.in_proj.weight, self.out_proj.weight
+        )

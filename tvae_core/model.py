@@ -16,6 +16,8 @@ from tvae_core.config import TVAEConfig
 from tvae_core.decoder import Decoder
 from tvae_core.funnel import FunnelEncoder
 from tvae_core.latent import LatentMemory, LatentReadout, add_noise, draw_sigma
+from tvae_core.lean import compute_dtype
+from tvae_core.loss import IGNORED, token_loss
 from tvae_core.mmd import latent_mmd
 
 
@@ -101,8 +103,19 @@ class TransformerVAE(PreTrainedModel):
         if self.training and config.encoder_mask > 0:
             drop = torch.rand(ids.shape, device=ids.device) < config.encoder_mask
             ids = ids.masked_fill(drop & keep & (ids > config.mask_token_id), config.mask_token_id)
-        latents: Tensor = self.readout(*self.encoder(self.embed_tokens(ids), keep))
+        states = self.encoder(self.embed_tokens(ids), keep)
+        latents: Tensor = self.readout(*states, norm=self.encoder.norm)
         return latents
+
+    def set_checkpointing(self, encoder: bool = False, decoder_rate: int = 0) -> None:
+        """Trades time for memory while training: activations are computed again when needed.
+
+        Args:
+            encoder: keep only the inputs of the encoder's layers.
+            decoder_rate: keep only the input of every so many decoder layers (0: off, 1: of each;
+                at 3 a third of the inputs, but three layers at once in the backward pass).
+        """
+        self.encoder.checkpoint, self.decoder.checkpoint_rate = encoder, decoder_rate
 
     def decode(self, input_ids: Tensor, latents: Tensor, sigma: Tensor | float) -> Tensor:
         """Teacher-forced logits.
@@ -148,20 +161,20 @@ class TransformerVAE(PreTrainedModel):
             noisy = latents
         inputs = F.pad(input_ids, (1, 0), value=config.bos_token_id)
         targets = F.pad(input_ids, (0, 1), value=config.pad_token_id).masked_fill(
-            ~F.pad(keep, (0, 1)), -100
+            ~F.pad(keep, (0, 1)), IGNORED
         )
         targets.scatter_(1, keep.sum(1, keepdim=True), config.eos_token_id)
         if self.training and config.decoder_mask > 0:
             drop = torch.rand(inputs.shape, device=inputs.device) < config.decoder_mask
             drop[:, 0] = False
             inputs = inputs.masked_fill(drop, config.mask_token_id)
-        logits = self.decode(inputs, noisy, level)
-        reconstruction = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+        memory, summary = self.memory(noisy, level)
+        states = self.decoder(self.embed_tokens(inputs), memory, summary)
+        reconstruction, right = self._token_loss(states, targets)
         weight = config.mmd_weight * self.mmd_scale
         discrepancy = self._mmd(latents)
         with torch.no_grad():
-            counted = targets != -100
-            right = (logits.argmax(-1) == targets) & counted
+            counted = targets != IGNORED
             token_accuracy = right.sum() / counted.sum()
             sequence_accuracy = (right.sum(1) == counted.sum(1)).float().mean()
         return TVAEOutput(
@@ -173,6 +186,20 @@ class TransformerVAE(PreTrainedModel):
             sequence_accuracy=sequence_accuracy,
             latents=latents.detach(),
         )
+
+    def _token_loss(self, states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        flat, wanted = states.flatten(0, 1), targets.flatten()
+        if flat.is_cuda:  # to leave padding out would make the device wait for a count
+            loss, right = token_loss(flat, self.embed.weight, wanted)
+            return loss, right.view(targets.shape)
+        real = (wanted != IGNORED).nonzero()[:, 0]
+        if len(real) == len(wanted):
+            loss, right = token_loss(flat, self.embed.weight, wanted)
+            return loss, right.view(targets.shape)
+        loss, right = token_loss(flat[real], self.embed.weight, wanted[real])
+        whole = torch.zeros_like(wanted, dtype=torch.bool)
+        whole[real] = right
+        return loss, whole.view(targets.shape)
 
     def _mmd(self, latents: Tensor) -> Tensor:
         config, memory = self.config, None
@@ -187,9 +214,9 @@ class TransformerVAE(PreTrainedModel):
         return value
 
     def embed_tokens(self, ids: Tensor) -> Tensor:
-        """Token ids of any shape -> scaled embeddings `(..., d)`."""
+        """Token ids of any shape -> scaled embeddings `(..., d)`, in the compute type."""
         states: Tensor = self.embed(ids) * math.sqrt(self.config.d_model)
-        return states
+        return states.to(compute_dtype(states))
 
     def logits(self, states: Tensor) -> Tensor:
         """Hidden states `(..., d)` -> logits `(..., vocab_size)` by the tied embedding."""

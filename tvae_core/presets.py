@@ -24,6 +24,8 @@ MODEL_FIELDS: dict[str, type] = {
     "d_ff": int,
     "encoder_blocks": tuple,
     "decoder_layers": int,
+    "window_size": int,
+    "window_overlap": int,
     "n_latent": int,
     "latent_size": int,
     "latent_bound": str,
@@ -52,7 +54,13 @@ class TrainSettings:
         data: prepared set.
         output: run folder; by default `runs/<domain>/<presets>`.
         max_steps: optimiser steps.
-        batch_size: sequences a step.
+        batch_size: sequences at once; a step has `gradient_accumulation_steps` times as many.
+        gradient_accumulation_steps: batches whose gradients make one optimiser step.
+        optimizer: `adamw` (fused) or `adafactor` (factored second moments: less memory).
+        gradient_checkpoint_encoder: forget the encoder's activations and compute them again in
+            the backward pass.
+        decoder_grad_chk_pnt_rate: keep only the input of every k-th decoder layer and
+            compute the rest again in the backward pass (0: keep all).
         eval_batch_size: sequences at once in evaluation.
         learning_rate: peak; cosine to zero after the warm-up.
         warmup_steps: linear warm-up of the learning rate.
@@ -86,6 +94,10 @@ class TrainSettings:
     output: str = ""
     max_steps: int = 2000
     batch_size: int = 256
+    gradient_accumulation_steps: int = 1
+    optimizer: str = "adamw"
+    gradient_checkpoint_encoder: bool = False
+    decoder_grad_chk_pnt_rate: int = 0
     eval_batch_size: int = 256
     learning_rate: float = 1e-3
     warmup_steps: int = 300
@@ -116,7 +128,14 @@ class TrainSettings:
     def __post_init__(self) -> None:
         """Refuses impossible values; raises `ValueError` naming the setting."""
         positive = ("max_steps", "batch_size", "eval_batch_size", "log_steps", "save_steps")
-        for name in (*positive, "eval_items", "prior_codes", "prior_width", "prior_depth"):
+        for name in (
+            *positive,
+            "gradient_accumulation_steps",
+            "eval_items",
+            "prior_codes",
+            "prior_width",
+            "prior_depth",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.prior_codes < 2 or self.limit == 1:
@@ -125,11 +144,20 @@ class TrainSettings:
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
         names = ("limit", "eval_steps", "warmup_steps", "mmd_warmup_steps", "prior_steps")
-        for name in (*names, "moment_start", "moment_warmup", "threads", "seed"):
+        for name in (
+            *names,
+            "moment_start",
+            "moment_warmup",
+            "threads",
+            "seed",
+            "decoder_grad_chk_pnt_rate",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ValueError(f"precision is auto, bf16 or fp32, not {self.precision!r}")
+        if self.optimizer not in ("adamw", "adafactor"):
+            raise ValueError(f"optimizer is adamw or adafactor, not {self.optimizer!r}")
         unknown = set(self.trackers()) - {"wandb", "tensorboard"}
         if unknown:
             raise ValueError(f"track is none, wandb or tensorboard, not {self.track!r}")

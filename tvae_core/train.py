@@ -22,7 +22,7 @@ from torch import Tensor
 from transformers import TrainingArguments
 
 from tvae_core.checkpoint import save_bundle
-from tvae_core.cli import Bar, use_threads
+from tvae_core.cli import Bar, reuse_memory, use_threads
 from tvae_core.config import TVAEConfig
 from tvae_core.data import PreparedSet, TokenRows, pad_rows
 from tvae_core.domain import Domain
@@ -94,6 +94,7 @@ def train(
     folder = Path(settings.output or f"runs/{domain.name}/{'-'.join(merged.presets) or 'default'}")
     check_parent(folder / "settings.toml")
     threads = use_threads(settings.threads or None)
+    reuse_memory()
     prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
     tokenizer = prepared.tokenizer()
     rows = prepared.rows("train")
@@ -157,7 +158,9 @@ def train(
         "settings": {k: v for k, v in merged.train.items() if k not in ("data", "output")}
         | {name: getattr(config, name) for name in MODEL_FIELDS},
         "steps": trainer.state.global_step,
-        "items_seen": trainer.state.global_step * min(settings.batch_size, len(rows)),
+        "items_seen": trainer.state.global_step
+        * settings.gradient_accumulation_steps
+        * min(settings.batch_size, len(rows)),
         "minutes_this_session": round(minutes, 1),
         "parameters": parameters,
         "bits": {
@@ -202,10 +205,14 @@ def _trainer(
     model: TransformerVAE, settings: TrainSettings, folder: Path, rows: TokenRows
 ) -> TVAETrainer:
     half = wants_bf16(settings.precision)
+    model.set_checkpointing(
+        settings.gradient_checkpoint_encoder, settings.decoder_grad_chk_pnt_rate
+    )
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=settings.max_steps,
         per_device_train_batch_size=min(settings.batch_size, len(rows)),
+        gradient_accumulation_steps=settings.gradient_accumulation_steps,
         per_device_eval_batch_size=settings.eval_batch_size,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
@@ -213,7 +220,7 @@ def _trainer(
         weight_decay=settings.weight_decay,
         adam_beta2=settings.adam_beta2,
         max_grad_norm=settings.max_grad_norm,
-        optim="adamw_torch_fused",
+        optim="adafactor" if settings.optimizer == "adafactor" else "adamw_torch_fused",
         bf16=half,
         use_cpu=not torch.cuda.is_available(),
         torch_compile=settings.compile,
@@ -226,6 +233,7 @@ def _trainer(
         disable_tqdm=True,
         remove_unused_columns=False,
     )
+    per_step = settings.batch_size * settings.gradient_accumulation_steps
     return TVAETrainer(
         model=model,
         args=arguments,
@@ -234,7 +242,7 @@ def _trainer(
         moment_start=settings.moment_start,
         moment_warmup=settings.moment_warmup,
         seed_data=settings.seed,
-        callbacks=[ProgressLog(folder, settings.batch_size)],
+        callbacks=[ProgressLog(folder, per_step)],
     )
 
 

@@ -152,7 +152,8 @@ class _Continue(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if state.global_step and self.trainer.sampler is not None:
-            self.trainer.sampler.set_epoch(state.global_step // max(1, len(self.trainer.sampler)))
+            steps = -(-len(self.trainer.sampler) // args.gradient_accumulation_steps)
+            self.trainer.sampler.set_epoch(state.global_step // max(1, steps))
         file = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}" / _MEMORY_FILE
         if state.global_step and file.is_file():
             core: TransformerVAE = self.trainer.accelerator.unwrap_model(self.trainer.model)

@@ -20,8 +20,8 @@ from tvae_core.layers import (
     RMSNorm,
     _short_attention,
     rotary_table,
-    rotate,
 )
+from tvae_core.lean import _rotate_
 from tvae_core.model import TransformerVAE
 
 
@@ -86,13 +86,12 @@ def test_rms_norm_by_its_formula() -> None:
 
 
 def test_rotary_products_depend_on_the_distance_only() -> None:
-    q, k = torch.randn(2, 1, 1, 1, 16, dtype=torch.float64)
+    q, k = torch.randn(2, 1, 1, 16, dtype=torch.float64)
 
     def product(at: float, other: float) -> float:
-        turned = [
-            rotate(x, rotary_table(torch.tensor([place]), 16, 1e4, torch.float64))
-            for x, place in ((q, at), (k, other))
-        ]
+        turned = [q.clone(), k.clone()]
+        for x, place in zip(turned, (at, other), strict=True):
+            _rotate_(x, *rotary_table(torch.tensor([place]), 16, 1e4, torch.float64), 16)
         return float((turned[0] * turned[1]).sum())
 
     assert product(3.0, 1.0) == pytest.approx(product(13.0, 11.0), rel=1e-4)
@@ -102,11 +101,13 @@ def test_rotary_products_depend_on_the_distance_only() -> None:
 
 
 def test_gated_feed_forward_by_its_formula(tiny_config: Callable[..., TVAEConfig]) -> None:
-    layer = FeedForward(tiny_config())
-    x = torch.randn(3, 32)
+    config = tiny_config()
+    layer, norm = FeedForward(config), RMSNorm(config.d_model, config.norm_eps)
+    states = torch.randn(3, 32)
+    x = norm(states)
     gate, up = layer.in_proj.weight[:48] @ x.T, layer.in_proj.weight[48:] @ x.T
     expected = layer.out_proj.weight @ (gate * torch.sigmoid(gate) * up)
-    torch.testing.assert_close(layer(x), expected.T)
+    torch.testing.assert_close(layer(states, norm), expected.T)
 
 
 def test_pooling_by_hand() -> None:
