@@ -203,6 +203,36 @@ def test_bf16_trains(go: Callable[..., Run], capsys: pytest.CaptureFixture[str])
     assert run.evaluation.metrics["token_accuracy"] >= 0
 
 
+def test_every_way_to_save_memory_trains_and_is_recorded(
+    go: Callable[..., Run], toy: Any
+) -> None:
+    run = go(
+        "run",
+        decoder_layers=2,
+        window_size=3,
+        window_overlap=1,
+        gradient_checkpoint_encoder=True,
+        decoder_grad_chk_pnt_rate=1,
+        gradient_accumulation_steps=2,
+        optimizer="adafactor",
+    )
+    space = LatentSpace.load(run.bundle, toy)
+    assert space.model.config.window_size == 3
+    assert space.bundle.manifest["items_seen"] == 240
+    assert space.bundle.manifest["settings"]["optimizer"] == "adafactor"
+    (probe,) = [line for line in lines(run.folder) if "eval_interpolation_distinct" in line]
+    assert 0 <= probe["eval_interpolation_valid"] <= 1
+    assert len(space.interpolate("123", "456", steps=5)) == 5
+
+
+@pytest.mark.parametrize("flag", ["gradient_checkpoint_encoder", "decoder_grad_chk_pnt_rate"])
+def test_checkpointing_leaves_the_run_as_it_is(flag: str, go: Callable[..., Run]) -> None:
+    plain, checked = go("plain", decoder_layers=2), go("checked", decoder_layers=2, **{flag: 1})
+    for a, b in zip(lines(plain.folder), lines(checked.folder), strict=True):
+        if "reconstruction" in a:
+            assert b["reconstruction"] == pytest.approx(a["reconstruction"], abs=1e-5)
+
+
 def test_merged_settings_are_plain(run_flags: dict[str, Any]) -> None:
     merged = merge([], [], run_flags)
     assert isinstance(merged, Merged)

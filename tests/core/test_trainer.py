@@ -75,18 +75,22 @@ def losses(trainer: TVAETrainer) -> dict[int, dict[str, float]]:
     return {line["step"]: line for line in trainer.state.log_history if "loss" in line}
 
 
-@pytest.mark.parametrize("saved", [7, 10], ids=["between epochs", "within an epoch"])
-def test_a_killed_run_goes_on_as_if_it_had_not_been(saved: int, make: Make) -> None:
-    whole = make("whole")
+@pytest.mark.parametrize(
+    ("saved", "together"),
+    [(7, 1), (10, 1), (8, 2), (10, 2)],
+    ids=["between epochs", "within one", "accumulating, between", "accumulating, within"],
+)
+def test_a_killed_run_goes_on_as_if_it_had_not_been(saved: int, together: int, make: Make) -> None:
+    whole = make("whole", gradient_accumulation_steps=together)
     whole.train()
-    first = make("killed", save_steps=saved)
+    first = make("killed", save_steps=saved, gradient_accumulation_steps=together)
     first.add_callback(Kill(saved + 2))
     with pytest.raises(KeyboardInterrupt):
         first.train()
     checkpoint = last_checkpoint(Path(first.args.output_dir))
     assert checkpoint is not None
     assert checkpoint.name == f"checkpoint-{saved}"
-    second = make("killed", seed=99)  # other weights, which the checkpoint replaces
+    second = make("killed", seed=99, gradient_accumulation_steps=together)  # other weights, which the checkpoint replaces
     second.train(resume_from_checkpoint=str(checkpoint))
     expected, found = losses(whole), losses(second)
     assert set(found) == set(range(1, 21))

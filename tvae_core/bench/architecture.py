@@ -1,0 +1,142 @@
+"""The arguments that every bench command shares: an architecture, a precision and the machine.
+
+An architecture is the core presets named (merged left to right, `base` when none is), then
+`--set key=value`. The vocabulary is that of the original system, T5's 32,128 entries.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tvae_core.cli import CommandError, CommandParser, positive_int
+from tvae_core.config import TVAEConfig
+from tvae_core.presets import (
+    CORE_PRESETS,
+    MODEL_FIELDS,
+    TRAIN_FIELDS,
+    Merged,
+    TrainSettings,
+    find_presets,
+    merge,
+)
+
+PRECISIONS = ("bf16", "fp32")
+T5_VOCABULARY = 32_128
+DEFAULT_PRESET = "base"
+
+
+def add_architecture_arguments(parser: CommandParser, precision: str | None = None) -> None:
+    """Adds PRESET..., `--set`, `--vocab-size`, `--precision`, `--threads`, `--device`, `--seed`.
+
+    Args:
+        parser: of the command.
+        precision: its default; None leaves the choice to the command.
+    """
+    names = ", ".join(find_presets([CORE_PRESETS]))
+    parser.add_argument(
+        "presets", nargs="*", metavar="PRESET", help=f"merged left to right (base): {names}"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=setting,
+        default=[],
+        metavar="KEY=VALUE",
+        help="any setting of the model or of training, such as d_model=256; repeatable",
+    )
+    parser.add_argument(
+        "--vocab-size", type=positive_int, default=T5_VOCABULARY, help="entries (default 32128)"
+    )
+    chosen = "fp32 and bf16" if precision is None else precision
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default=precision, help=f"default: {chosen}"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda if there)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and data (default 0)")
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """An `argparse` type: `key=value` for a field of the model or of training.
+
+    Lists are written `2,2,2` or `2_2_2`.
+    """
+    key, equals, value = text.partition("=")
+    key = key.strip().replace("-", "_")
+    kind = (MODEL_FIELDS | TRAIN_FIELDS).get(key)
+    if not equals or kind is None:
+        raise argparse.ArgumentTypeError(f"must be KEY=VALUE with a known setting, not {text!r}")
+    try:
+        if kind is tuple:
+            return key, tuple(int(part) for part in value.strip("[]").replace("_", ",").split(","))
+        if kind is bool:
+            return key, {"true": True, "false": False}[value.lower()]
+        return key, kind(value)
+    except (ValueError, KeyError):
+        wanted = "numbers such as 2,2,2" if kind is tuple else kind.__name__
+        raise argparse.ArgumentTypeError(f"{key} must be {wanted}, not {value!r}") from None
+
+
+def merged_of(args: argparse.Namespace) -> Merged:
+    """The presets and settings that the arguments name.
+
+    Raises:
+        ValueError: for unknown presets.
+    """
+    return merge(args.presets or [DEFAULT_PRESET], [CORE_PRESETS], dict(args.set))
+
+
+def config_of(args: argparse.Namespace, **changes: Any) -> TVAEConfig:
+    """The architecture that the arguments name.
+
+    Args:
+        args: of a parser with `add_architecture_arguments`.
+        **changes: fields that the command decides, such as `max_length`.
+
+    Raises:
+        ValueError: for unknown presets or impossible values.
+    """
+    return TVAEConfig(**(merged_of(args).model | {"vocab_size": args.vocab_size} | changes))
+
+
+def train_settings_of(args: argparse.Namespace) -> TrainSettings:
+    """The training settings (checkpointing, optimiser, accumulation) that the arguments name."""
+    settings = merged_of(args).train | {"seed": args.seed, "threads": args.threads}
+    if args.precision is not None:
+        settings["precision"] = args.precision
+    return TrainSettings(**settings)
+
+
+def use_machine(args: argparse.Namespace) -> str:
+    """Sets the threads that the arguments name, and gives their device: `cpu` or `cuda`.
+
+    Raises:
+        CommandError: a device that is not there, or an impossible number of threads.
+    """
+    from tvae_core import commands
+
+    return commands.use_machine(args)
+
+
+def architecture_name(args: argparse.Namespace) -> str:
+    """The architecture in words, for tables: `base, d_model=64`."""
+    parts = ["+".join(args.presets or [DEFAULT_PRESET])]
+    return ", ".join(parts + [f"{key}={_short(value)}" for key, value in args.set])
+
+
+def _short(value: Any) -> str:
+    return "_".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def int_list(text: str) -> tuple[int, ...]:
+    """An `argparse` type: whole numbers of at least 1, `512,1024`."""
+    return tuple(positive_int(part.strip()) for part in text.split(","))
+
+
+def check_settings(args: argparse.Namespace, **changes: Any) -> TVAEConfig:
+    """`config_of`, with impossible values told as bad usage in one line."""
+    try:
+        return config_of(args, **changes)
+    except ValueError as error:
+        raise CommandError(" ".join(str(error).split()), 2) from error

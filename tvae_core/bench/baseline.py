@@ -1,0 +1,116 @@
+"""The original system's architecture, assembled from `transformers`, as the bench's baseline.
+
+Funnel encoder (relative-shift attention, post-norm), `tanh` latents read from the first encoder
+states, T5 decoder (ReLU feed-forward, relative position bias) with the output projection tied to
+the embedding, and per-token MMD over tiled differences. Width, depth, heads, vocabulary and code
+are those of the `TVAEConfig` it is compared with; a feed-forward of the same number of weights is
+1.5 times as wide as a gated one. No windows and no checkpointing: neither makes a step cheaper.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import FunnelBaseModel, FunnelConfig, T5Config, T5ForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutput
+
+from tvae_core.bench.tiled import tiled_mmd
+from tvae_core.config import TVAEConfig
+
+
+class OriginalVAE(nn.Module):
+    """Funnel encoder, `tanh` latent tokens, T5 decoder.
+
+    Args:
+        config: the architecture to match.
+    """
+
+    def __init__(self, config: TVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        shared: dict[str, Any] = {"d_model": config.d_model, "pad_token_id": config.pad_token_id}
+        start: dict[str, Any] = {"decoder_start_token_id": config.pad_token_id}
+        inner = config.d_ff * 3 // 2
+        funnel = FunnelConfig(
+            vocab_size=config.pad_token_id + 1,  # embeddings come from the decoder
+            block_sizes=list(config.encoder_blocks),
+            n_head=config.n_heads,
+            d_head=config.head_size,
+            d_inner=inner,
+            hidden_dropout=config.dropout,
+            attention_dropout=config.dropout,
+            **shared,
+        )
+        t5 = T5Config(
+            vocab_size=config.vocab_size,
+            num_layers=0,  # of T5's own encoder, which is not used
+            num_decoder_layers=config.decoder_layers,
+            num_heads=config.n_heads,
+            d_kv=config.head_size,
+            d_ff=inner,
+            dropout_rate=config.dropout,
+            eos_token_id=config.eos_token_id,
+            **start,
+            **shared,
+        )
+        self.encoder = FunnelBaseModel(funnel).encoder
+        self.t5 = T5ForConditionalGeneration(t5)
+        self.to_latent = nn.Linear(config.d_model, config.latent_size)
+        self.from_latent = nn.Linear(config.latent_size, config.d_model)
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Latents `(b, n_latent, latent_size)` in -1..1 of padded rows `(b, length)`.
+
+        Raises:
+            ValueError: when pooling leaves fewer states than there are latent tokens.
+        """
+        embedded = self.t5.shared(input_ids)
+        segments = torch.zeros_like(input_ids)
+        states = self.encoder(embedded, attention_mask, token_type_ids=segments).last_hidden_state
+        wanted = self.config.n_latent
+        if states.shape[1] < wanted:
+            raise ValueError(
+                f"the original's encoder leaves {states.shape[1]} states of {input_ids.shape[1]} "
+                f"tokens, fewer than the {wanted} latent tokens; give a longer --length"
+            )
+        latents: Tensor = self.to_latent(states[:, :wanted]).tanh()
+        return latents
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Training loss of padded rows `(b, length)`, `<eos>` included."""
+        latents = self.encode(input_ids, attention_mask)
+        labels = input_ids.masked_fill(attention_mask == 0, -100)
+        encoded = BaseModelOutput(last_hidden_state=self.from_latent(latents))
+        output = self.t5(encoder_outputs=encoded, labels=labels, use_cache=False)
+        loss: Tensor = output.loss
+        if latents.shape[0] < 2:
+            return loss
+        prior = torch.randn_like(latents)
+        per_token = [tiled_mmd(latents[:, i], prior[:, i]) for i in range(latents.shape[1])]
+        return loss + torch.stack(per_token).mean()
+
+    @torch.inference_mode()
+    def generate(self, latents: Tensor, length: int, use_cache: bool) -> Tensor:
+        """Greedy decoding to exactly `length` tokens by `transformers`' `generate`.
+
+        Args:
+            latents: `(b, n_latent, latent_size)`.
+            length: tokens a row.
+            use_cache: False recomputes the whole prefix for every token, as the original does.
+
+        Returns:
+            `(b, length)`.
+        """
+        encoded = BaseModelOutput(last_hidden_state=self.from_latent(latents))
+        decoder: Any = self.t5
+        rows: Tensor = decoder.generate(
+            encoder_outputs=encoded,
+            min_new_tokens=length,
+            max_new_tokens=length,
+            do_sample=False,
+            num_beams=1,
+            use_cache=use_cache,
+        )
+        return rows[:, 1:]

@@ -1,0 +1,184 @@
+"""The memory of a real training step: the tracked peak of allocated bytes, and what it is made of.
+
+A step is the forward pass (bf16 autocast, as `Trainer` does it), the backward pass, gradient
+clipping, the optimiser, and gradients set to None. The second step is measured, when the
+optimiser's state exists. Three ways:
+
+- `fake`: tensors without data (`FakeTensorMode`). Every operation of the step runs on shapes
+  alone, so a 12 GiB card is measured on a laptop; attention takes the fused kernel, as on a GPU.
+- `cpu`: real tensors on the CPU, tracked in the same way.
+- `cuda`: the allocator's own peak; where the card has too little, the step raises
+  `torch.OutOfMemoryError`.
+
+The first two count storages as they come and go (`LiveBytes`). They do not count the
+CUDA context, workspaces of cuBLAS and of fused kernels, memory inside one operation, or what the
+allocator loses by rounding and fragmentation: leave a reserve for those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tvae_core.bench.live_bytes import LiveBytes
+from tvae_core.config import TVAEConfig
+from tvae_core.layers import fused_attention
+from tvae_core.model import TransformerVAE
+from tvae_core.presets import TrainSettings
+
+WAYS = ("fake", "cpu", "cuda")
+GIB = 2**30
+FIRST_TOKEN = 4
+"""Entries of the vocabulary below it are special."""
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Peak of a training step in bytes, and what was held at that moment.
+
+    `activations` are all that is neither weights, nor their gradients, nor the optimiser's: what
+    the backward pass waits for, gradients of activations, temporaries and inputs.
+    """
+
+    peak: int
+    parameters: int
+    gradients: int
+    optimiser: int
+    activations: int
+
+    def describe(self) -> str:
+        """The parts in GiB, largest first."""
+        parts = {
+            "parameters": self.parameters,
+            "gradients": self.gradients,
+            "optimiser state": self.optimiser,
+            "activations": self.activations,
+        }
+        ordered = sorted(parts.items(), key=lambda part: -part[1])
+        return ", ".join(f"{name} {size / GIB:.2f}" for name, size in ordered) + " GiB"
+
+
+class StepMeter:
+    """A model and its optimiser, ready to be measured at any batch size.
+
+    Args:
+        config: architecture.
+        settings: checkpointing, optimiser, accumulation, precision (`auto` is bf16 here).
+        length: tokens of every sequence, `<eos>` among them, none of them padding.
+        way: one of `WAYS`.
+    """
+
+    def __init__(
+        self, config: TVAEConfig, settings: TrainSettings, length: int, way: str = "fake"
+    ) -> None:
+        if way not in WAYS:
+            raise ValueError(f"memory is measured in the way {', '.join(WAYS)}, not {way!r}")
+        if length > config.max_length + 1:
+            raise ValueError(f"length {length} is above max_length {config.max_length}")
+        self.settings, self.length, self.way = settings, length, way
+        self.device = "cuda" if way == "cuda" else "cpu"
+        self._fake = FakeTensorMode() if way == "fake" else None
+        with self._mode():
+            with torch.device(self.device):
+                model = TransformerVAE(config)
+            self.model: TransformerVAE = model.train()
+            model.set_checkpointing(
+                settings.gradient_checkpoint_encoder, settings.decoder_grad_chk_pnt_rate
+            )
+            self.optimiser = make_optimiser(model, settings)
+            self._step(2)
+        model.recent_count = config.mmd_memory
+
+    def measure(self, batch: int) -> StepMemory:
+        """The peak of a step on `batch` sequences.
+
+        Raises:
+            torch.OutOfMemoryError: on a card with too little memory.
+        """
+        tracker = LiveBytes()
+        with self._mode():
+            hooks = tracker.follow(self.model, self.optimiser)
+            try:
+                if self.device == "cuda":
+                    torch.cuda.empty_cache()
+                    torch.cuda.reset_peak_memory_stats()
+                with tracker:
+                    self._step(batch)
+            finally:
+                for hook in hooks:
+                    hook.remove()
+        known = {kind: size for kind, size in tracker.at_peak.items() if kind != "activations"}
+        peak = torch.cuda.max_memory_allocated() if self.device == "cuda" else tracker.peak
+        return StepMemory(peak, **known, activations=peak - sum(known.values()))
+
+    def discard(self) -> None:
+        """Frees what a step that ran out of memory has left behind."""
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+
+    @contextmanager
+    def _mode(self) -> Iterator[None]:
+        if self._fake is None:
+            yield
+            return
+        with self._fake, _NothingIsZero(), fused_attention():
+            yield
+
+    def _step(self, batch: int) -> None:
+        half = self.settings.precision != "fp32"
+        # with accumulation the earlier batches' gradients are there while the next is worked on
+        for _ in range(min(2, self.settings.gradient_accumulation_steps)):
+            shape = (batch, max(1, self.length - 1))
+            ids = torch.randint(
+                FIRST_TOKEN, self.model.config.vocab_size, shape, device=self.device
+            )
+            keep = torch.ones(shape, dtype=torch.long, device=self.device)
+            with torch.autocast(self.device, torch.bfloat16, enabled=half):
+                loss: Tensor = self.model(ids, keep).loss
+            loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+
+class _NothingIsZero(TorchDispatchMode):
+    """Answers `nonzero`, whose shape depends on data, with every position: nothing is padding."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.ops.aten.nonzero.default:
+            return args[0].new_empty((args[0].numel(), args[0].dim()), dtype=torch.long)
+        return func(*args, **(kwargs or {}))
+
+
+def make_optimiser(model: TransformerVAE, settings: TrainSettings) -> torch.optim.Optimizer:
+    """The optimiser that training with these settings uses."""
+    if settings.optimizer == "adafactor":
+        from transformers.optimization import Adafactor
+
+        return Adafactor(
+            model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            scale_parameter=False,
+            relative_step=False,
+        )
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        betas=(0.9, settings.adam_beta2),
+        fused=True,
+    )

@@ -1,0 +1,182 @@
+"""`python -m tvae_core.bench train`: full training steps, ours beside the original's architecture.
+
+Each model lives in a process of its own and they take turns on the same rows. A row has `--length`
+tokens, its `<eos>` among them. With `--data` rows are those of a prepared set: the baseline pads
+them to `--length` as the original did, ours does too, and once more without padding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from functools import partial
+
+from tvae_core.bench.architecture import (
+    add_architecture_arguments,
+    architecture_name,
+    check_settings,
+    int_list,
+    train_settings_of,
+    use_machine,
+)
+from tvae_core.bench.ceiling import SIZES
+from tvae_core.bench.loading import RealBatches
+from tvae_core.bench.pair import Worker, alternate, paired_ratio
+from tvae_core.bench.record import Record, aligned, number
+from tvae_core.bench.steps import random_rows
+from tvae_core.bench.training import UNPADDED, OriginalTraining, OurTraining, Plan
+from tvae_core.cli import CommandError, CommandParser, positive_int
+
+_WARM_UP = 1
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """The arguments of `train`."""
+    add_architecture_arguments(parser)
+    parser.add_argument(
+        "--length", type=positive_int, default=30, help="tokens a row, <eos> included (default 30)"
+    )
+    parser.add_argument("--batch-size", type=positive_int, default=64, help="rows (default 64)")
+    parser.add_argument("--repeats", type=positive_int, default=5, help="turns (default 5)")
+    parser.add_argument("--data", default="", help="prepared set to take rows from (random rows)")
+    parser.add_argument(
+        "--batches",
+        type=positive_int,
+        default=None,
+        help="batches of a run (default 4 with --data, else 1)",
+    )
+    parser.add_argument(
+        "--ceiling-sizes", type=int_list, default=SIZES, metavar="N,N", help="see `ceiling`"
+    )
+
+
+def plan_of(args: argparse.Namespace) -> Plan:
+    """The work that the arguments name.
+
+    Raises:
+        CommandError: impossible settings.
+    """
+    if args.length < 2:
+        raise CommandError("--length must be at least 2: one token and <eos>", 2)
+    config = check_settings(args, max_length=args.length)
+    count = args.batches or (4 if args.data else 1)
+    if args.data:
+        where = (args.data, config, args.length, args.batch_size)
+        rows = RealBatches(*where, count, args.seed).rows()
+    else:
+        rows = random_rows(config, args.batch_size, args.length, args.seed, count)
+    settings, device = train_settings_of(args), use_machine(args)
+    return Plan(config, settings, device, args.length, rows, args.data, args.batch_size, args.seed)
+
+
+def variants_of(args: argparse.Namespace) -> list[str]:
+    """Our variants, each adding one thing to the one before."""
+    names = [args.precision] if args.precision else ["fp32", "bf16"]
+    if not args.data:
+        return names
+    return [*(f"{name}, padded" for name in names), f"{names[-1]}, {UNPADDED}"]
+
+
+def run(args: argparse.Namespace) -> list[Record]:
+    """Measures and prints the training speed of both."""
+    import torch
+
+    plan, variants = plan_of(args), variants_of(args)
+    threads = torch.get_num_threads()
+    with (
+        Worker("the original's architecture", threads, OriginalTraining, plan) as original,
+        Worker("our model", threads, OurTraining, plan) as ours,
+    ):
+        tasks = {"original": partial(original.call, "time")}
+        tasks |= {variant: partial(ours.call, "time", variant) for variant in variants}
+        alternate(tasks, _WARM_UP, "warm-up")
+        precisions = {variant[:4] for variant in variants}
+        tops = {p: ours.call("ceiling", p, args.ceiling_sizes) for p in sorted(precisions)}
+        found = alternate(tasks, args.repeats, "train")
+        for precision in tops:
+            again = ours.call("ceiling", precision, args.ceiling_sizes)
+            tops[precision] = max(tops[precision], again)
+        flops = {variant: ours.call("flops", variant) for variant in variants}
+        waits = ours.call("loader_share") if args.data else None
+        sizes = ours.call("size"), original.call("size")
+    print(
+        f"train: {architecture_name(args)}; {len(plan.rows)} batch(es) of {args.batch_size} rows "
+        f"of {'up to ' if args.data else ''}{args.length} tokens; vocabulary "
+        f"{plan.config.vocab_size:,}; {plan.device}, {threads} thread(s); parameters "
+        f"{sizes[0] / 1e6:.1f}M ours, {sizes[1] / 1e6:.1f}M original; original in fp32"
+        f"{', padded' if args.data else ''}"
+    )
+    print(train_table(plan, found, flops, tops))
+    records = train_records(plan, found, flops, tops)
+    if waits is not None:
+        records.append(Record("train share of time waiting for the loader", waits, "share"))
+        print(f"waiting for the loader: {100 * waits:.2f}% of the time without padding")
+    return records
+
+
+def train_table(
+    plan: Plan,
+    found: dict[str, list[float]],
+    flops: dict[str, int],
+    tops: dict[str, float],
+) -> str:
+    """The measured runs as text: the baseline, then our variants, each over the row above."""
+    base = found["original"]
+    rows: list[tuple[str, ...]] = [
+        ("", "s/step", "items/s", "tokens/s", "ratio", "spread", "over row above", "of ceiling")
+    ]
+    above = base
+    for name, times in found.items():
+        middle = statistics.median(times)
+        shown = [
+            number(middle / len(plan.rows)),
+            number(plan.items / middle),
+            number(plan.tokens / middle),
+        ]
+        if name == "original":
+            rows.append((name, *shown, "", "", "", ""))
+            continue
+        ratio, (low, high) = paired_ratio(base, times)
+        gain = f"{paired_ratio(above, times)[0]:.2f}x"
+        share = flops[name] / middle / tops[name[:4]]
+        spread = f"{low:.2f}..{high:.2f}"
+        rows.append((name, *shown, f"{ratio:.2f}x", spread, gain, f"{100 * share:.0f}%"))
+        above = times
+    text = ", ".join(f"{p} {top / 1e9:,.0f} GFLOP/s" for p, top in tops.items())
+    return (
+        aligned(rows) + f"\nceiling: {text}; a step's FLOPs: 3 x the forward pass's matrix products"
+    )
+
+
+def train_records(
+    plan: Plan,
+    found: dict[str, list[float]],
+    flops: dict[str, int],
+    tops: dict[str, float],
+) -> list[Record]:
+    """The records of the measured runs."""
+    base = found["original"]
+    slow = statistics.median(base)
+    records = []
+    for name, times in found.items():
+        if name == "original":
+            continue
+        middle = statistics.median(times)
+        ratio, spread = paired_ratio(base, times)
+        for count, unit in ((plan.items, "items/s"), (plan.tokens, "tokens/s")):
+            records.append(
+                Record(f"train {name}", count / middle, unit, count / slow, ratio, spread)
+            )
+        rates = [flops[name] / seconds / 1e9 for seconds in times]
+        top = tops[name[:4]] / 1e9
+        records.append(
+            Record(
+                f"train {name}, model FLOPs",
+                statistics.median(rates),
+                "GFLOP/s",
+                top,
+                statistics.median(rates) / top,
+                (min(rates) / top, max(rates) / top),
+            )
+        )
+    return records
