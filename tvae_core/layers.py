@@ -189,9 +189,9 @@ class FeedForward(nn.Module):
         super().__init__()
         self.in_proj = nn.Linear(config.d_model, 2 * config.d_ff, bias=False)
         self.out_proj = nn.Linear(config.d_ff, config.d_model, bias=False)
+        self.keep_hidden = True
 
     def forward(self, x: Tensor, norm: RMSNorm) -> Tensor:
         """Feed-forward of the norm of `(b, length, d)`."""
-        return norm_feed_forward(
-            x, norm.weight, norm.eps, self.in_proj.weight, self.out_proj.weight
-        )
+        weights = self.in_proj.weight, self.out_proj.weight
+        return norm_feed_forward(x, norm.weight, norm.eps, *weights, self.keep_hidden)

@@ -67,7 +67,9 @@ def project(x: Tensor, weight: Tensor) -> Tensor:
     return mixed
 
 
-def norm_feed_forward(x: Tensor, gain: Tensor, eps: float, inner: Tensor, outer: Tensor) -> Tensor:
+def norm_feed_forward(
+    x: Tensor, gain: Tensor, eps: float, inner: Tensor, outer: Tensor, keep_hidden: bool = True
+) -> Tensor:
     """RMSNorm, then SwiGLU (Shazeer 2020, arXiv 2002.05202).
 
     Args:
@@ -76,11 +78,15 @@ def norm_feed_forward(x: Tensor, gain: Tensor, eps: float, inner: Tensor, outer:
         eps: of the norm.
         inner: `(2 f, d)`, gates first.
         outer: `(d, f)`.
+        keep_hidden: keep the `2 f` gates and values for the backward pass; otherwise they are
+            computed again there, for one more of its five products.
 
     Returns:
         `(b, length, d)` in the compute type, without the residual.
     """
-    mixed: Tensor = _FeedForward.apply(x, gain, eps, inner, outer, compute_dtype(x))  # type: ignore[no-untyped-call]
+    mixed: Tensor = _FeedForward.apply(  # type: ignore[no-untyped-call]
+        x, gain, eps, inner, outer, compute_dtype(x), keep_hidden
+    )
     return mixed
 
 
@@ -123,7 +129,7 @@ class _NormProject(Function):
         rows = x.reshape(-1, x.shape[-1])
         flat = [grad.reshape(-1, grad.shape[-1]) for grad in grads]
         casts = [w.to(ctx.dtype) for w in weights]
-        dx, dgain, sums = torch.empty_like(rows), gain.new_zeros(gain.shape), _Sums(weights)
+        dx, dgain, sums = torch.empty_like(rows), gain.new_zeros(gain.shape), Sums(weights)
         for piece in _pieces(rows):
             normed, unit, scale = _norm(rows[piece], gain, ctx.eps)
             dnormed = flat[0][piece] @ casts[0]
@@ -163,17 +169,18 @@ class _FeedForward(Function):
         inner: Tensor,
         outer: Tensor,
         dtype: torch.dtype,
+        keep_hidden: bool,
     ) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
-        hidden = rows.new_empty(len(rows), len(inner), dtype=dtype)
+        hidden = rows.new_empty(len(rows) if keep_hidden else 0, len(inner), dtype=dtype)
         out = rows.new_empty(len(rows), len(outer), dtype=dtype)
         into, onward = inner.to(dtype), outer.to(dtype)
         for piece in _pieces(rows):
             normed = _norm(rows[piece], gain, eps)[0].to(dtype)
-            torch.mm(normed, into.T, out=hidden[piece])
-            gate, up = hidden[piece].chunk(2, dim=-1)
+            both = torch.mm(normed, into.T, out=hidden[piece] if keep_hidden else None)
+            gate, up = both.chunk(2, dim=-1)
             torch.mm(F.silu(gate).mul_(up), onward.T, out=out[piece])
-        ctx.save_for_backward(x, gain, inner, outer, hidden)
+        ctx.save_for_backward(x, gain, inner, outer, hidden if keep_hidden else None)
         ctx.eps, ctx.dtype = eps, dtype
         return out.view(*x.shape[:-1], -1)
 
@@ -183,24 +190,26 @@ class _FeedForward(Function):
         x, gain, inner, outer, hidden = ctx.saved_tensors
         rows, flat = x.reshape(-1, x.shape[-1]), grad.reshape(-1, grad.shape[-1])
         into, onward = inner.to(ctx.dtype), outer.to(ctx.dtype)
-        dx, dgain, sums = torch.empty_like(rows), gain.new_zeros(gain.shape), _Sums((inner, outer))
+        dx, dgain, sums = torch.empty_like(rows), gain.new_zeros(gain.shape), Sums((inner, outer))
         for piece in _pieces(rows):
-            gate, up = hidden[piece].chunk(2, dim=-1)
+            normed, unit, scale = _norm(rows[piece], gain, ctx.eps)
+            low = normed.to(ctx.dtype)
+            both = low @ into.T if hidden is None else hidden[piece]
+            gate, up = both.chunk(2, dim=-1)
             act = F.silu(gate)
             dact = flat[piece] @ onward
-            dhidden = torch.empty_like(hidden[piece])
-            dgate, dup = dhidden.chunk(2, dim=-1)
+            dboth = torch.empty_like(both)
+            dgate, dup = dboth.chunk(2, dim=-1)
             torch.mul(dact, act, out=dup)
             sums.add(1, flat[piece], act.mul_(up))
             dgate.copy_(torch.ops.aten.silu_backward(dact.mul_(up), gate))
-            normed, unit, scale = _norm(rows[piece], gain, ctx.eps)
-            sums.add(0, dhidden, normed.to(ctx.dtype))
-            _norm_backward(dx[piece], dgain, dhidden @ into, unit, scale, gain)
-        return dx.view_as(x), dgain, None, *sums.values(), None
+            sums.add(0, dboth, low)
+            _norm_backward(dx[piece], dgain, dboth @ into, unit, scale, gain)
+        return dx.view_as(x), dgain, None, *sums.values(), None, None
 
 
-class _Sums:
-    """Weight gradients `(o, i)` summed over pieces, in the weights' own type."""
+class Sums:
+    """Weight gradients `(o, i)` summed over pieces of the rows, in the weights' own type."""
 
     def __init__(self, weights: Sequence[Tensor]) -> None:
         self._dtypes = [w.dtype for w in weights]
@@ -208,8 +217,13 @@ class _Sums:
 
     def add(self, index: int, grad: Tensor, rows: Tensor) -> None:
         """Adds `grad^T rows` of one piece."""
-        total, part = self._totals[index], grad.T @ rows
-        self._totals[index] = part.to(self._dtypes[index]) if total is None else total.add_(part)
+        total, dtype = self._totals[index], self._dtypes[index]
+        if total is None:
+            self._totals[index] = (grad.T @ rows).to(dtype)
+        elif rows.dtype == dtype:
+            total.addmm_(grad.T, rows)
+        else:
+            total.add_(grad.T @ rows)
 
     def values(self) -> list[Tensor]:
         """The sums, one a weight."""

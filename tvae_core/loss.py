@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from tvae_core.lean import compute_dtype
+from tvae_core.lean import Sums, compute_dtype
 
 IGNORED = -100
 """Target of positions that are not counted."""
@@ -40,6 +40,42 @@ def token_loss(states: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor,
     return loss, right
 
 
+def look_up(weight: Tensor, ids: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Rows of an embedding, and the embedding to use once more, as output weights.
+
+    Gradients of the rows are added into that of the output weights, so that a tied embedding has
+    one gradient of its size where autograd would make one for each use.
+
+    Args:
+        weight: `(vocab, d)`.
+        ids: `(n,)`.
+        scale: the rows are multiplied by it.
+
+    Returns:
+        Rows `(n, d)` in the compute type, and `weight` itself.
+    """
+    rows, tied = _LookUp.apply(weight, ids, scale, compute_dtype(weight))  # type: ignore[no-untyped-call]
+    return rows, tied
+
+
+class _LookUp(Function):
+    @staticmethod
+    def forward(
+        ctx: Any, weight: Tensor, ids: Tensor, scale: float, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(ids)
+        ctx.scale = scale
+        return (weight[ids] * scale).to(dtype), weight.view_as(weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, rows: Tensor, total: Tensor) -> tuple[Tensor | None, ...]:
+        (ids,) = ctx.saved_tensors
+        total = total.contiguous()  # our own, but where it was expanded from a sum
+        total.index_add_(0, ids, rows.to(total.dtype), alpha=ctx.scale)
+        return total, None, None, None
+
+
 class _TokenLoss(Function):
     @staticmethod
     def forward(
@@ -53,7 +89,7 @@ class _TokenLoss(Function):
         total = torch.zeros((), dtype=wide, device=states.device)
         right = torch.zeros_like(counted)
         dstates = torch.empty_like(states) if wanted else None
-        dweight = torch.zeros_like(weight) if wanted else None
+        sums = Sums((weight,))
         size = max(1, _PIECE // len(weight))
         for start in range(0, len(states), size):
             rows = slice(start, start + size)
@@ -61,22 +97,23 @@ class _TokenLoss(Function):
             index, seen = picked[rows, None], counted[rows]
             total -= (log.gather(1, index)[:, 0] * seen).sum()
             right[rows] = (log.max(-1).indices == index[:, 0]) & seen
-            if dstates is None or dweight is None:
+            if dstates is None:
                 continue
             grad = log.exp_().scatter_add_(1, index, log.new_full((), -1.0).expand(index.shape))
             grad = grad.mul_((seen * scale)[:, None]).to(dtype)
             dstates[rows] = grad @ product
-            if dtype == dweight.dtype:
-                dweight.addmm_(grad.T, low[rows])
-            else:
-                dweight += grad.T @ low[rows]
-        if wanted:
-            ctx.save_for_backward(dstates, dweight)
+            sums.add(0, grad, low[rows])
+        ctx.gradients = (dstates, *sums.values())
         ctx.mark_non_differentiable(right)
         return total * scale, right
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        dstates, dweight = ctx.saved_tensors
-        return dstates * grad.to(dstates.dtype), dweight * grad.to(dweight.dtype), None, None, None
+        if ctx.gradients is None:
+            raise RuntimeError("the token loss has been backpropagated already")
+        dstates, dweight = ctx.gradients
+        ctx.gradients = None
+        dstates.mul_(grad.to(dstates.dtype))
+        dweight.mul_(grad.to(dweight.dtype))
+        return dstates, dweight, None, None, None

@@ -17,7 +17,7 @@ from tvae_core.decoder import Decoder
 from tvae_core.funnel import FunnelEncoder
 from tvae_core.latent import LatentMemory, LatentReadout, add_noise, draw_sigma
 from tvae_core.lean import compute_dtype
-from tvae_core.loss import IGNORED, token_loss
+from tvae_core.loss import IGNORED, look_up, token_loss
 from tvae_core.mmd import latent_mmd
 
 
@@ -93,9 +93,18 @@ class TransformerVAE(PreTrainedModel):
         Returns:
             `(b, n_latent, latent_size)` in fp32, without noise.
         """
+        keep = self._keep(input_ids, attention_mask)
+        ids, keep = self._encoder_ids(input_ids, keep)
+        return self._encode(self.embed_tokens(ids), keep)
+
+    def _keep(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        if attention_mask is None:
+            return input_ids != self.config.pad_token_id
+        return attention_mask.bool()
+
+    def _encoder_ids(self, input_ids: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
         config = self.config
         ids = F.pad(input_ids, (1, 1), value=config.pad_token_id)
-        keep = input_ids != config.pad_token_id if attention_mask is None else attention_mask.bool()
         lengths = keep.sum(1)
         ids[:, 0] = config.bos_token_id
         ids.scatter_(1, lengths[:, None] + 1, config.eos_token_id)
@@ -103,8 +112,10 @@ class TransformerVAE(PreTrainedModel):
         if self.training and config.encoder_mask > 0:
             drop = torch.rand(ids.shape, device=ids.device) < config.encoder_mask
             ids = ids.masked_fill(drop & keep & (ids > config.mask_token_id), config.mask_token_id)
-        states = self.encoder(self.embed_tokens(ids), keep)
-        latents: Tensor = self.readout(*states, norm=self.encoder.norm)
+        return ids, keep
+
+    def _encode(self, x: Tensor, keep: Tensor) -> Tensor:
+        latents: Tensor = self.readout(*self.encoder(x, keep), norm=self.encoder.norm)
         return latents
 
     def set_checkpointing(self, encoder: bool = False, decoder_rate: int = 0) -> None:
@@ -113,9 +124,12 @@ class TransformerVAE(PreTrainedModel):
         Args:
             encoder: keep only the inputs of the encoder's layers.
             decoder_rate: keep only the input of every so many decoder layers (0: off, 1: of each;
-                at 3 a third of the inputs, but three layers at once in the backward pass).
+                at 3 a third of the inputs, but three layers at once in the backward pass, and
+                these then keep less of their feed-forwards).
         """
         self.encoder.checkpoint, self.decoder.checkpoint_rate = encoder, decoder_rate
+        for layer in self.decoder.layers:
+            layer.ff.keep_hidden = decoder_rate < 2
 
     def decode(self, input_ids: Tensor, latents: Tensor, sigma: Tensor | float) -> Tensor:
         """Teacher-forced logits.
@@ -151,26 +165,23 @@ class TransformerVAE(PreTrainedModel):
             return_loss: for `Trainer`, which asks for the loss in evaluation too.
         """
         config = self.config
-        keep = input_ids != config.pad_token_id if attention_mask is None else attention_mask.bool()
-        latents = self.encode(input_ids, keep)
+        keep = self._keep(input_ids, attention_mask)
+        ids, encoder_keep = self._encoder_ids(input_ids, keep)
+        inputs, targets = self._decoder_ids(input_ids, keep)
+        rows, tied = look_up(
+            self.embed.weight, torch.cat((ids.flatten(), inputs.flatten())), self._embed_scale
+        )
+        read, written = rows.split([ids.numel(), inputs.numel()])
+        latents = self._encode(read.view(*ids.shape, -1), encoder_keep)
         if self.training:
             level = draw_sigma(config, latents.shape[0], latents.device) if sigma is None else sigma
             noisy = add_noise(latents, level)
         else:
             level = self._levels(config.sigma_min if sigma is None else sigma, latents)
             noisy = latents
-        inputs = F.pad(input_ids, (1, 0), value=config.bos_token_id)
-        targets = F.pad(input_ids, (0, 1), value=config.pad_token_id).masked_fill(
-            ~F.pad(keep, (0, 1)), IGNORED
-        )
-        targets.scatter_(1, keep.sum(1, keepdim=True), config.eos_token_id)
-        if self.training and config.decoder_mask > 0:
-            drop = torch.rand(inputs.shape, device=inputs.device) < config.decoder_mask
-            drop[:, 0] = False
-            inputs = inputs.masked_fill(drop, config.mask_token_id)
         memory, summary = self.memory(noisy, level)
-        states = self.decoder(self.embed_tokens(inputs), memory, summary)
-        reconstruction, right = self._token_loss(states, targets)
+        states = self.decoder(written.view(*inputs.shape, -1), memory, summary)
+        reconstruction, right = self._token_loss(states, targets, tied)
         weight = config.mmd_weight * self.mmd_scale
         discrepancy = self._mmd(latents)
         with torch.no_grad():
@@ -187,16 +198,29 @@ class TransformerVAE(PreTrainedModel):
             latents=latents.detach(),
         )
 
-    def _token_loss(self, states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _decoder_ids(self, input_ids: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+        config = self.config
+        inputs = F.pad(input_ids, (1, 0), value=config.bos_token_id)
+        targets = F.pad(input_ids, (0, 1), value=config.pad_token_id).masked_fill(
+            ~F.pad(keep, (0, 1)), IGNORED
+        )
+        targets.scatter_(1, keep.sum(1, keepdim=True), config.eos_token_id)
+        if self.training and config.decoder_mask > 0:
+            drop = torch.rand(inputs.shape, device=inputs.device) < config.decoder_mask
+            drop[:, 0] = False
+            inputs = inputs.masked_fill(drop, config.mask_token_id)
+        return inputs, targets
+
+    def _token_loss(self, states: Tensor, targets: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         flat, wanted = states.flatten(0, 1), targets.flatten()
         if flat.is_cuda:  # to leave padding out would make the device wait for a count
-            loss, right = token_loss(flat, self.embed.weight, wanted)
+            loss, right = token_loss(flat, weight, wanted)
             return loss, right.view(targets.shape)
         real = (wanted != IGNORED).nonzero()[:, 0]
         if len(real) == len(wanted):
-            loss, right = token_loss(flat, self.embed.weight, wanted)
+            loss, right = token_loss(flat, weight, wanted)
             return loss, right.view(targets.shape)
-        loss, right = token_loss(flat[real], self.embed.weight, wanted[real])
+        loss, right = token_loss(flat[real], weight, wanted[real])
         whole = torch.zeros_like(wanted, dtype=torch.bool)
         whole[real] = right
         return loss, whole.view(targets.shape)
@@ -215,8 +239,12 @@ class TransformerVAE(PreTrainedModel):
 
     def embed_tokens(self, ids: Tensor) -> Tensor:
         """Token ids of any shape -> scaled embeddings `(..., d)`, in the compute type."""
-        states: Tensor = self.embed(ids) * math.sqrt(self.config.d_model)
+        states: Tensor = self.embed(ids) * self._embed_scale
         return states.to(compute_dtype(states))
+
+    @property
+    def _embed_scale(self) -> float:
+        return math.sqrt(self.config.d_model)
 
     def logits(self, states: Tensor) -> Tensor:
         """Hidden states `(..., d)` -> logits `(..., vocab_size)` by the tied embedding."""

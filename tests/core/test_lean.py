@@ -43,9 +43,11 @@ def test_feed_forward_by_its_formula_and_its_differences() -> None:
     gate, up = F.linear(F.rms_norm(x, (6,), gain, EPS), inner).chunk(2, -1)
     expected = F.linear(F.silu(gate) * up, outer)
     torch.testing.assert_close(norm_feed_forward(x, gain, EPS, inner, outer), expected)
-    assert torch.autograd.gradcheck(
-        lambda a, g, i, o: norm_feed_forward(a, g, EPS, i, o), (x, gain, inner, outer)
-    )
+    for keep in (True, False):
+        assert torch.autograd.gradcheck(
+            lambda a, g, i, o, keep=keep: norm_feed_forward(a, g, EPS, i, o, keep),
+            (x, gain, inner, outer),
+        )
 
 
 @pytest.mark.usefixtures("_piece")

@@ -203,9 +203,7 @@ def test_bf16_trains(go: Callable[..., Run], capsys: pytest.CaptureFixture[str])
     assert run.evaluation.metrics["token_accuracy"] >= 0
 
 
-def test_every_way_to_save_memory_trains_and_is_recorded(
-    go: Callable[..., Run], toy: Any
-) -> None:
+def test_every_way_to_save_memory_trains_and_is_recorded(go: Callable[..., Run], toy: Any) -> None:
     run = go(
         "run",
         decoder_layers=2,

@@ -90,7 +90,9 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(saved: int, together: int, m
     checkpoint = last_checkpoint(Path(first.args.output_dir))
     assert checkpoint is not None
     assert checkpoint.name == f"checkpoint-{saved}"
-    second = make("killed", seed=99, gradient_accumulation_steps=together)  # other weights, which the checkpoint replaces
+    second = make(
+        "killed", seed=99, gradient_accumulation_steps=together
+    )  # other weights, which the checkpoint replaces
     second.train(resume_from_checkpoint=str(checkpoint))
     expected, found = losses(whole), losses(second)
     assert set(found) == set(range(1, 21))

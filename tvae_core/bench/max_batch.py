@@ -64,9 +64,8 @@ def largest_batch(
 ) -> Largest:
     """Finds the batch that fits into `room` bytes while one more does not.
 
-    The peak is the highest of several phases, each nearly affine in the batch: two probes give a
-    line, and each further one is where the line through the two measurements nearest to `room`
-    meets it.
+    The peak is the highest of several phases, each nearly affine in the batch: a line through two
+    probes says where the next one is due, and soon both lie in the same phase.
 
     Args:
         measure: memory of a step, None where it could not be run for lack of memory.
@@ -88,15 +87,17 @@ def largest_batch(
 
 
 def _next_guess(seen: Mapping[int, StepMemory | None], room: float, low: int, high: int) -> int:
-    points = [(batch, memory.peak) for batch, memory in seen.items() if memory is not None]
-    nearest = sorted(points, key=lambda point: abs(point[1] - room))[:2]
-    guess = (low + high) // 2 if high <= LARGEST else 4 * max(low, 1)
-    if len(nearest) == 2 and len(seen) % 6:  # now and then a bisection, whatever the shape
-        (a, peak_a), (b, peak_b) = nearest
-        if (peak_b - peak_a) * (b - a) > 0:
-            guess = math.floor(a + (room - peak_a) * (b - a) / (peak_b - peak_a))
+    points = [(batch, memory.peak) for batch, memory in sorted(seen.items()) if memory is not None]
+    bracket = [point for point in points if point[0] in (low, high)]
+    line = bracket if len(bracket) == 2 else [point for point in points if point[0] <= low][-2:]
+    guess = 4 * max(low, 1)
+    if len(line) == 2 and line[1][1] > line[0][1]:
+        (left, first), (right, last) = line
+        guess = math.floor(left + (room - first) * (right - left) / (last - first))
     if high > LARGEST:
         guess = min(guess, _GROWTH * max(low, 1))
+    elif guess >= high or len(seen) % 5 == 0:  # now and then halved, whatever the curve
+        guess = (low + high) // 2
     return max(low + 1, min(guess, high - 1))
 
 
