@@ -45,7 +45,7 @@ def decode_latents(
     row_numbers: Sequence[int] | None = None,
     batch_size: int = 256,
     max_length: int | None = None,
-    min_length: int = 0,
+    lengths: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> list[list[int]]:
     """Decodes latents to token rows.
@@ -61,7 +61,7 @@ def decode_latents(
         row_numbers: number of every latent in that table, ascending, instead of `first_row`.
         batch_size: latents decoded at once.
         max_length: longest row in tokens; by default the model's `max_length`.
-        min_length: no row ends before it has so many tokens.
+        lengths: tokens of every row, which then ends there and not before.
         progress: called with (done, total) after each batch.
 
     Returns:
@@ -73,7 +73,8 @@ def decode_latents(
     check_sampling(temperature, top_p)
     n = latents.shape[0]
     levels = torch.as_tensor(sigma, dtype=torch.float32).expand(n)
-    limit = max_length or model.config.max_length
+    limit = max(lengths, default=1) if lengths is not None else max_length
+    limit = limit or model.config.max_length
     rows: list[list[int]] = []
     for start in range(0, n, batch_size):
         stop = min(start + batch_size, n)
@@ -92,7 +93,8 @@ def decode_latents(
             temperature,
             top_p,
             draws,
-            (min_length, limit),
+            limit,
+            None if lengths is None else torch.tensor(lengths[start:stop], device=part.device),
         )
         rows += tokens
         if progress is not None:
@@ -107,10 +109,10 @@ def _decode_batch(
     temperature: float,
     top_p: float,
     draws: Tensor | None,
-    lengths: tuple[int, int],
+    limit: int,
+    ends: Tensor | None,
 ) -> list[list[int]]:
     config, device = model.config, latents.device
-    shortest, limit = lengths
     never = [config.pad_token_id, config.bos_token_id, config.mask_token_id]
     batch = latents.shape[0]
     memory, summary = model.memory(latents.to(model.dtype), sigma)
@@ -125,8 +127,10 @@ def _decode_batch(
         logits = model.logits(model.decoder.step(model.embed_tokens(token[:, None]), cache))[:, 0]
         logits = logits.float()
         logits[:, never] = float("-inf")
-        if step < shortest:
-            logits[:, config.eos_token_id] = float("-inf")
+        if ends is not None:
+            over = ends <= step
+            logits = logits.masked_fill(over[:, None], float("-inf"))
+            logits[:, config.eos_token_id] = torch.where(over, 0.0, float("-inf"))
         chosen = draws[alive.cpu(), step].to(device) if draws is not None else None
         token = choose(logits, chosen, temperature, top_p)
         done = done | (token == config.eos_token_id)
@@ -139,6 +143,7 @@ def _decode_batch(
         if left < _SHRINK * len(alive):
             rows = (~done).nonzero()[:, 0]
             alive, token, done = alive[rows], token[rows], done[rows]
+            ends = None if ends is None else ends[rows]
             cache = cache.select(rows)
     sizes = (out != config.pad_token_id).sum(1).tolist()
     return [row[:size] for row, size in zip(out.tolist(), sizes, strict=True)]

@@ -221,3 +221,21 @@ def test_auto_fidelity_does_not_depend_on_the_batch(
     ]
     assert [text for part in parts for text in part] == whole
     assert trained_space.decode(codes, "auto", heat, seed=3, batch_size=11) == whole
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("batch_size", [3, 64])
+def test_rows_end_where_they_are_told_to(
+    temperature: float, batch_size: int, tiny_model: Callable[..., TransformerVAE]
+) -> None:
+    wanted = [5, 1, 40, 17, 3, 40, 2, 9]
+    rows = decode_latents(
+        tiny_model(),
+        torch.randn(8, 2, 4),
+        0.3,
+        temperature=temperature,
+        batch_size=batch_size,
+        lengths=wanted,
+    )
+    assert [len(row) for row in rows] == wanted
+    assert min(min(row) for row in rows) > 3

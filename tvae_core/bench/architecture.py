@@ -140,3 +140,13 @@ def check_settings(args: argparse.Namespace, **changes: Any) -> TVAEConfig:
         return config_of(args, **changes)
     except ValueError as error:
         raise CommandError(" ".join(str(error).split()), 2) from error
+
+
+def add_original_argument(parser: CommandParser) -> None:
+    """`--original`: which reading of the original's architecture is the baseline."""
+    parser.add_argument(
+        "--original",
+        choices=("equal", "own"),
+        default="equal",
+        help="baseline on equal terms, or with the original's dropout and upsampling",
+    )

@@ -5,6 +5,10 @@ states, T5 decoder (ReLU feed-forward, relative position bias) with the output p
 the embedding, and per-token MMD over tiled differences. Width, depth, heads, vocabulary and code
 are those of the `TVAEConfig` it is compared with; a feed-forward of the same number of weights is
 1.5 times as wide as a gated one. No windows and no checkpointing: neither makes a step cheaper.
+
+Two readings of it: on equal terms (dropout as ours, the decoder attends to the latent tokens), and
+as the original ran it (dropout 0.1, the latents upsampled to the length of the row before the
+decoder attends to them).
 """
 
 from __future__ import annotations
@@ -13,11 +17,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import FunnelBaseModel, FunnelConfig, T5Config, T5ForConditionalGeneration
+from transformers import (
+    FunnelBaseModel,
+    FunnelConfig,
+    LogitsProcessor,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 from transformers.modeling_outputs import BaseModelOutput
 
 from tvae_core.bench.tiled import tiled_mmd
 from tvae_core.config import TVAEConfig
+
+ORIGINAL_DROPOUT = 0.1
 
 
 class OriginalVAE(nn.Module):
@@ -25,11 +37,13 @@ class OriginalVAE(nn.Module):
 
     Args:
         config: the architecture to match.
+        own: dropout and upsampling as the original had them.
     """
 
-    def __init__(self, config: TVAEConfig) -> None:
+    def __init__(self, config: TVAEConfig, own: bool = False) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.own = config, own
+        dropout = ORIGINAL_DROPOUT if own else config.dropout
         shared: dict[str, Any] = {"d_model": config.d_model, "pad_token_id": config.pad_token_id}
         start: dict[str, Any] = {"decoder_start_token_id": config.pad_token_id}
         inner = config.d_ff * 3 // 2
@@ -39,8 +53,8 @@ class OriginalVAE(nn.Module):
             n_head=config.n_heads,
             d_head=config.head_size,
             d_inner=inner,
-            hidden_dropout=config.dropout,
-            attention_dropout=config.dropout,
+            hidden_dropout=dropout,
+            attention_dropout=dropout,
             **shared,
         )
         t5 = T5Config(
@@ -50,7 +64,7 @@ class OriginalVAE(nn.Module):
             num_heads=config.n_heads,
             d_kv=config.head_size,
             d_ff=inner,
-            dropout_rate=config.dropout,
+            dropout_rate=dropout,
             eos_token_id=config.eos_token_id,
             **start,
             **shared,
@@ -82,7 +96,7 @@ class OriginalVAE(nn.Module):
         """Training loss of padded rows `(b, length)`, `<eos>` included."""
         latents = self.encode(input_ids, attention_mask)
         labels = input_ids.masked_fill(attention_mask == 0, -100)
-        encoded = BaseModelOutput(last_hidden_state=self.from_latent(latents))
+        encoded = self._memory(latents, input_ids.shape[1])
         output = self.t5(encoder_outputs=encoded, labels=labels, use_cache=False)
         loss: Tensor = output.loss
         if latents.shape[0] < 2:
@@ -91,26 +105,51 @@ class OriginalVAE(nn.Module):
         per_token = [tiled_mmd(latents[:, i], prior[:, i]) for i in range(latents.shape[1])]
         return loss + torch.stack(per_token).mean()
 
+    def _memory(self, latents: Tensor, length: int) -> BaseModelOutput:
+        states = self.from_latent(latents)
+        if self.own:
+            times = -(-length // states.shape[1])
+            states = states.repeat_interleave(times, 1)[:, :length]
+        return BaseModelOutput(last_hidden_state=states)
+
     @torch.inference_mode()
-    def generate(self, latents: Tensor, length: int, use_cache: bool) -> Tensor:
+    def generate(
+        self, latents: Tensor, length: int, use_cache: bool, lengths: Tensor | None = None
+    ) -> Tensor:
         """Greedy decoding to exactly `length` tokens by `transformers`' `generate`.
 
         Args:
             latents: `(b, n_latent, latent_size)`.
             length: tokens a row.
             use_cache: False recomputes the whole prefix for every token, as the original does.
+            lengths: `(b,)` tokens of each row, `<eos>` included, instead of `length`.
 
         Returns:
-            `(b, length)`.
+            `(b, length)`, padded.
         """
-        encoded = BaseModelOutput(last_hidden_state=self.from_latent(latents))
+        ending = _Ending(lengths, self.config.eos_token_id) if lengths is not None else None
+        encoded = self._memory(latents, length)
         decoder: Any = self.t5
         rows: Tensor = decoder.generate(
             encoder_outputs=encoded,
-            min_new_tokens=length,
+            min_new_tokens=length if lengths is None else None,
+            logits_processor=None if ending is None else [ending],
             max_new_tokens=length,
             do_sample=False,
             num_beams=1,
             use_cache=use_cache,
         )
         return rows[:, 1:]
+
+
+class _Ending(LogitsProcessor):
+    """Ends each row after its own number of tokens, and not before."""
+
+    def __init__(self, lengths: Tensor, end: int) -> None:
+        self.lengths, self.end = lengths, end
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        ends = self.lengths <= input_ids.shape[1]  # which has one token in front
+        scores = scores.masked_fill(ends[:, None], -torch.inf)
+        scores[:, self.end] = torch.where(ends, 0.0, -torch.inf)
+        return scores

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tvae_core.bench.architecture import T5_VOCABULARY
 from tvae_core.config import TVAEConfig
 from tvae_core.presets import CORE_PRESETS, TrainSettings, merge
 
@@ -27,6 +28,7 @@ class Row:
         original: the largest batch of the original system.
         target: the batch that this core is to reach.
         extra: settings on top of the presets.
+        vocab_size: entries of the vocabulary, by default T5's.
     """
 
     name: str
@@ -35,11 +37,12 @@ class Row:
     original: int
     target: int
     extra: Mapping[str, Any] = field(default_factory=dict)
+    vocab_size: int = T5_VOCABULARY
 
     def settings(self, more: Mapping[str, Any] | None = None) -> tuple[TVAEConfig, TrainSettings]:
-        """The architecture with the original's vocabulary, and how it is trained."""
+        """The architecture and how it is trained, with `more` settings on top."""
         merged = merge(self.presets, [CORE_PRESETS], {**self.extra, **(more or {})})
-        sizes = {"vocab_size": 32_128, "max_length": self.length}
+        sizes = {"vocab_size": self.vocab_size, "max_length": self.length}
         return TVAEConfig(**(merged.model | sizes)), TrainSettings(**merged.train)
 
     @property

@@ -143,7 +143,7 @@ def decoder(args: argparse.Namespace, config: TVAEConfig, device: str) -> Measur
         latents = torch.randn(batch, config.n_latent, config.latent_size, device=device)
         rows = length - 1
         work = partial(
-            decode_latents, model, latents, 1.0, batch_size=batch, max_length=rows, min_length=rows
+            decode_latents, model, latents, 1.0, batch_size=batch, lengths=[rows] * len(latents)
         )
         taken = statistics.median(seconds(work, device) for _ in range(args.repeats))
         peak = tracked_peak(work, device, model, latents)

@@ -1,9 +1,9 @@
 """`python -m tvae_core.bench generate`: decoding from latents, beside the original's architecture.
 
-Every row has `--length` tokens on both sides: the baseline decodes with `min_new_tokens` equal to
-`max_new_tokens`, ours with `<eos>` suppressed until the last step. The baseline decodes with its
-key/value cache, and the way the original did: recomputing the prefix for every token. All of it is
-greedy; the processes take turns.
+Every row ends where it is told to, on both sides: after `--length` tokens, or with `--data` after
+as many as a row of that prepared set has. The baseline decodes with its key/value cache, and the
+way the original did: recomputing the prefix for every token. It goes on until its longest row has
+ended, as `transformers` does; ours lets finished rows go. All of it is greedy, in turns.
 """
 
 from __future__ import annotations
@@ -14,21 +14,25 @@ import statistics
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tvae_core.bench.architecture import (
     add_architecture_arguments,
+    add_original_argument,
     architecture_name,
     check_settings,
     use_machine,
 )
 from tvae_core.bench.baseline import OriginalVAE
+from tvae_core.bench.loading import CutRows
 from tvae_core.bench.pair import Worker, alternate, paired_ratio
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import seconds
 from tvae_core.cli import CommandError, CommandParser, positive_int
 from tvae_core.config import TVAEConfig
+from tvae_core.data import PreparedSet
 from tvae_core.generate import decode_latents
 from tvae_core.model import TransformerVAE
 
@@ -37,18 +41,18 @@ BASELINES = {"original, cached": True, "original, recomputing": False}
 
 @dataclass(frozen=True)
 class GenerationPlan:
-    """What both processes decode: `batch_size` rows of `length` steps."""
+    """What both processes decode: rows of as many tokens as `lengths` says, `<eos>` included."""
 
     config: TVAEConfig
     device: str
-    length: int
-    batch_size: int
+    lengths: list[int]
     seed: int
+    own: bool = False
 
     def latents(self) -> Tensor:
-        """The same latents for both, `(batch_size, n_latent, latent_size)`."""
+        """The same latents for both, `(len(lengths), n_latent, latent_size)`."""
         generator = torch.Generator().manual_seed(self.seed)
-        shape = (self.batch_size, self.config.n_latent, self.config.latent_size)
+        shape = (len(self.lengths), self.config.n_latent, self.config.latent_size)
         return torch.randn(shape, generator=generator).to(self.device)
 
 
@@ -65,14 +69,13 @@ class OurGeneration:
         }
 
     def decode(self, precision: str) -> list[list[int]]:
-        """The decoded rows, each of `length - 1` tokens: the last step decides on `<eos>`."""
+        """The decoded rows, without their `<eos>`."""
         return decode_latents(
             self.models[precision],
             self.latents,
             1.0,
-            batch_size=self.plan.batch_size,
-            max_length=self.plan.length - 1,
-            min_length=self.plan.length - 1,
+            batch_size=len(self.latents),
+            lengths=[length - 1 for length in self.plan.lengths],
         )
 
     def time(self, precision: str) -> float:
@@ -86,18 +89,24 @@ class OriginalGeneration:
     def __init__(self, plan: GenerationPlan) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.latents = plan, plan.latents()
-        self.model = OriginalVAE(plan.config).to(plan.device).eval()
+        self.model = OriginalVAE(plan.config, plan.own).to(plan.device).eval()
 
     def decode(self, use_cache: bool) -> list[list[int]]:
-        """The decoded rows, each of `length` tokens."""
-        rows: list[list[int]] = self.model.generate(
-            self.latents, self.plan.length, use_cache
-        ).tolist()
-        return rows
+        """The decoded rows with their `<eos>`, padded."""
+        lengths = torch.tensor(self.plan.lengths, device=self.latents.device)
+        rows = self.model.generate(self.latents, max(self.plan.lengths), use_cache, lengths)
+        return rows.tolist()
 
     def time(self, use_cache: bool) -> float:
         """Seconds to decode all rows."""
         return seconds(partial(self.decode, use_cache), self.plan.device)
+
+
+def real_lengths(path: str, most: int, count: int, seed: int) -> list[int]:
+    """Tokens of `count` random rows of a prepared set, `<eos>` included, cut to `most`."""
+    lengths = CutRows(PreparedSet(path).rows("train"), most).lengths + 1
+    found: list[int] = np.random.default_rng(seed).choice(lengths, count).tolist()
+    return found
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -107,6 +116,8 @@ def add_arguments(parser: CommandParser) -> None:
         "--length", type=positive_int, default=30, help="tokens a row, <eos> included (default 30)"
     )
     parser.add_argument("--batch-size", type=positive_int, default=64, help="rows (default 64)")
+    parser.add_argument("--data", help="prepared set to take the lengths of rows from (all full)")
+    add_original_argument(parser)
     parser.add_argument("--repeats", type=positive_int, default=5, help="turns (default 5)")
 
 
@@ -116,7 +127,10 @@ def run(args: argparse.Namespace) -> list[Record]:
         raise CommandError("--length must be at least 2: one token and <eos>", 2)
     config = check_settings(args, max_length=args.length)
     device = use_machine(args)
-    plan = GenerationPlan(config, device, args.length, args.batch_size, args.seed)
+    lengths = [args.length] * args.batch_size
+    if args.data:
+        lengths = real_lengths(args.data, args.length, args.batch_size, args.seed)
+    plan = GenerationPlan(config, device, lengths, args.seed, args.original == "own")
     precisions = [args.precision] if args.precision else ["fp32", "bf16"]
     threads = torch.get_num_threads()
     with (
@@ -128,9 +142,13 @@ def run(args: argparse.Namespace) -> list[Record]:
         quick = {name: task for name, task in tasks.items() if "recomputing" not in name}
         alternate(quick, 1, "warm-up")
         found = alternate(tasks, args.repeats, "generate")
+    sizes = f"{args.length} tokens"
+    if args.data:
+        sizes = f"up to {sizes}, mean {sum(lengths) / len(lengths):.1f}"
     print(
-        f"generate: {architecture_name(args)}; {args.batch_size} rows of {args.length} tokens; "
-        f"vocabulary {config.vocab_size:,}; {device}, {threads} thread(s); greedy; original fp32"
+        f"generate: {architecture_name(args)}; {args.batch_size} rows of {sizes}; "
+        f"vocabulary {config.vocab_size:,}; {device}, {threads} thread(s); greedy; "
+        f"original in fp32, {args.original} terms"
     )
     print(generation_table(found, args.batch_size))
     return generation_records(found, args.batch_size)

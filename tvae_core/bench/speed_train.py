@@ -13,6 +13,7 @@ from functools import partial
 
 from tvae_core.bench.architecture import (
     add_architecture_arguments,
+    add_original_argument,
     architecture_name,
     check_settings,
     int_list,
@@ -37,6 +38,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--length", type=positive_int, default=30, help="tokens a row, <eos> included (default 30)"
     )
     parser.add_argument("--batch-size", type=positive_int, default=64, help="rows (default 64)")
+    add_original_argument(parser)
     parser.add_argument("--repeats", type=positive_int, default=5, help="turns (default 5)")
     parser.add_argument("--data", default="", help="prepared set to take rows from (random rows)")
     parser.add_argument(
@@ -66,7 +68,9 @@ def plan_of(args: argparse.Namespace) -> Plan:
     else:
         rows = random_rows(config, args.batch_size, args.length, args.seed, count)
     settings, device = train_settings_of(args), use_machine(args)
-    return Plan(config, settings, device, args.length, rows, args.data, args.batch_size, args.seed)
+    own = args.original == "own"
+    size = args.batch_size
+    return Plan(config, settings, device, args.length, rows, args.data, size, args.seed, own)
 
 
 def variants_of(args: argparse.Namespace) -> list[str]:
@@ -103,8 +107,8 @@ def run(args: argparse.Namespace) -> list[Record]:
         f"train: {architecture_name(args)}; {len(plan.rows)} batch(es) of {args.batch_size} rows "
         f"of {'up to ' if args.data else ''}{args.length} tokens; vocabulary "
         f"{plan.config.vocab_size:,}; {plan.device}, {threads} thread(s); parameters "
-        f"{sizes[0] / 1e6:.1f}M ours, {sizes[1] / 1e6:.1f}M original; original in fp32"
-        f"{', padded' if args.data else ''}"
+        f"{sizes[0] / 1e6:.1f}M ours, {sizes[1] / 1e6:.1f}M original; "
+        f"original in fp32, {args.original} terms{', padded' if args.data else ''}"
     )
     print(train_table(plan, found, flops, tops))
     records = train_records(plan, found, flops, tops)

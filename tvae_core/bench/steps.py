@@ -96,11 +96,14 @@ class OriginalStep:
         config: architecture to match.
         settings: clipping, weight decay, seed.
         device: `cpu` or `cuda`.
+        own: as the original ran it, see `baseline`.
     """
 
-    def __init__(self, config: TVAEConfig, settings: TrainSettings, device: str) -> None:
+    def __init__(
+        self, config: TVAEConfig, settings: TrainSettings, device: str, own: bool = False
+    ) -> None:
         torch.manual_seed(settings.seed)
-        self.model = OriginalVAE(config).to(device).train()
+        self.model = OriginalVAE(config, own).to(device).train()
         self.device, self.clip = device, settings.max_grad_norm
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=_RATE, weight_decay=settings.weight_decay

@@ -19,6 +19,7 @@ from tvae_core.bench.steps import (
     seconds,
     synchronise,
 )
+from tvae_core.cli import reuse_memory
 from tvae_core.config import TVAEConfig
 from tvae_core.presets import TrainSettings
 
@@ -38,6 +39,7 @@ class Plan:
         data: prepared set they come from, or an empty string.
         batch_size: rows a batch.
         seed: of data and weights.
+        own: the baseline as the original ran it, see `baseline`.
     """
 
     config: TVAEConfig
@@ -48,6 +50,7 @@ class Plan:
     data: str
     batch_size: int
     seed: int
+    own: bool = False
 
     @property
     def items(self) -> int:
@@ -65,6 +68,7 @@ class OurTraining:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.waited, self.spent = plan, 0.0, 0.0
+        reuse_memory()  # as the trainer does
         self.step = OurStep(plan.config, plan.settings, plan.device)
         self.batches = [padded(rows, plan.length - 1) for rows in plan.rows]
         self.real = None
@@ -114,7 +118,7 @@ class OriginalTraining:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.step = OriginalStep(plan.config, plan.settings, plan.device)
+        self.step = OriginalStep(plan.config, plan.settings, plan.device, plan.own)
         end = plan.config.eos_token_id
         self.batches = [padded(rows, plan.length, end) for rows in plan.rows]
 

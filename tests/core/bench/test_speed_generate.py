@@ -10,7 +10,12 @@ import pytest
 import torch
 
 from tvae_core.bench.command import main
-from tvae_core.bench.speed_generate import GenerationPlan, OriginalGeneration, OurGeneration
+from tvae_core.bench.speed_generate import (
+    GenerationPlan,
+    OriginalGeneration,
+    OurGeneration,
+    real_lengths,
+)
 from tvae_core.config import TVAEConfig
 
 
@@ -34,13 +39,25 @@ def test_each_precision_over_each_baseline(
     assert "3 rows of 6 tokens" in capsys.readouterr().out
 
 
-def test_both_sides_do_equal_work(tiny_config: Callable[..., TVAEConfig]) -> None:
-    plan = GenerationPlan(tiny_config(), "cpu", length=9, batch_size=5, seed=0)
+@pytest.mark.parametrize("lengths", [[9] * 5, [3, 9, 2, 5, 9]], ids=["full", "mixed"])
+@pytest.mark.parametrize("own", [False, True])
+def test_both_sides_end_their_rows_alike(
+    lengths: list[int], own: bool, tiny_config: Callable[..., TVAEConfig]
+) -> None:
+    plan = GenerationPlan(tiny_config(), "cpu", lengths, seed=0, own=own)
     assert torch.equal(plan.latents(), plan.latents())
-    original = OriginalGeneration(plan)
+    original, end = OriginalGeneration(plan), plan.config.eos_token_id
     for use_cache in (True, False):
-        assert [len(row) for row in original.decode(use_cache)] == [9] * 5
+        for row, length in zip(original.decode(use_cache), lengths, strict=True):
+            assert len(row) == 9
+            assert row.index(end) == length - 1
     ours = OurGeneration(plan, ["fp32", "bf16"])
     assert ours.models["bf16"].dtype == torch.bfloat16
-    for precision in ours.models:  # and a ninth step, which may end the row
-        assert [len(row) for row in ours.decode(precision)] == [8] * 5
+    for precision in ours.models:
+        assert [len(row) + 1 for row in ours.decode(precision)] == lengths
+
+
+def test_lengths_of_real_rows(prepared: Callable[..., Path]) -> None:
+    path = prepared({"train": ["123", "12345678"], "test": ["123"]})
+    assert set(real_lengths(str(path), 6, 40, 0)) == {4, 6}
+    assert real_lengths(str(path), 6, 4, 1) == real_lengths(str(path), 6, 4, 1)
