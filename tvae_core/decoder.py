@@ -161,6 +161,15 @@ class Decoder(nn.Module):
             x = layer(x, layer.cross.keys_values(memory), rotary, windows)
         return x
 
+    @property
+    def _reach(self) -> int | None:
+        return self.windows[0].reach if self.windows[0] is not None else None
+
+    def cache_bytes(self, positions: int) -> int:
+        """Bytes of one row's keys and values once it has that many positions (at 4 a number)."""
+        width = self.layers[0].attention.n_heads * self.head_size
+        return 8 * len(self.layers) * width * min(positions, self._reach or positions)
+
     def start(self, memory: Tensor, summary: Tensor, capacity: int) -> DecoderCache:
         """An empty cache for `capacity` positions, with the memory already projected.
 
@@ -168,7 +177,7 @@ class Decoder(nn.Module):
         which one query's products are two to three times as fast as in bf16.
         """
         memory = self.memory_norm(memory)
-        reach = self.windows[0].reach if self.windows[0] is not None else None
+        reach = self._reach
         capacity = min(capacity, reach or capacity)
         projected = [layer.cross.keys_values(memory) for layer in self.layers]
         batch, heads = memory.shape[0], self.layers[0].attention.n_heads

@@ -17,6 +17,8 @@ from tvae_core.rng import uniform_rows
 
 Progress = Callable[[int, int], None]
 _SHRINK = 0.75
+_CACHE_BYTES = 1 << 30
+"""Most memory that the keys and values of rows decoded together may take."""
 _GREEDY = 1e-6
 
 
@@ -59,7 +61,8 @@ def decode_latents(
         seed: of the sampling.
         first_row: number of the first latent in the seed's table of draws, for streams.
         row_numbers: number of every latent in that table, ascending, instead of `first_row`.
-        batch_size: latents decoded at once.
+        batch_size: latents decoded at once, fewer where their cache would pass 1 GiB; it does not
+            change the rows.
         max_length: longest row in tokens; by default the model's `max_length`.
         lengths: tokens of every row, which then ends there and not before.
         progress: called with (done, total) after each batch.
@@ -75,6 +78,7 @@ def decode_latents(
     levels = torch.as_tensor(sigma, dtype=torch.float32).expand(n)
     limit = max(lengths, default=1) if lengths is not None else max_length
     limit = limit or model.config.max_length
+    batch_size = min(batch_size, max(1, _CACHE_BYTES // model.decoder.cache_bytes(limit + 1)))
     rows: list[list[int]] = []
     for start in range(0, n, batch_size):
         stop = min(start + batch_size, n)

@@ -239,3 +239,25 @@ def test_rows_end_where_they_are_told_to(
     )
     assert [len(row) for row in rows] == wanted
     assert min(min(row) for row in rows) > 3
+
+
+def test_a_large_request_is_cut_to_bounded_caches(
+    tiny_model: Callable[..., TransformerVAE], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, latents = tiny_model(decoder_layers=2), torch.randn(20, 2, 4)
+    whole = decode_latents(model, latents, 0.3)
+    sizes = []
+    start = Decoder.start
+
+    def counted(self: Decoder, memory: torch.Tensor, *rest: Any, **more: Any) -> DecoderCache:
+        sizes.append(len(memory))
+        return start(self, memory, *rest, **more)
+
+    monkeypatch.setattr(Decoder, "start", counted)
+    one = model.decoder.cache_bytes(41)
+    assert one == 2 * 2 * 41 * 32 * 4
+    monkeypatch.setattr("tvae_core.generate._CACHE_BYTES", 7 * one)
+    assert decode_latents(model, latents, 0.3) == whole
+    assert sizes == [7, 7, 6]
+    windowed = tiny_model(decoder_layers=2, window_size=5, window_overlap=1)
+    assert windowed.decoder.cache_bytes(41) == 2 * 2 * 6 * 32 * 4
