@@ -30,13 +30,31 @@ def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+TINY = "d_model=16 n_heads=2 d_ff=24 encoder_blocks=1_1 decoder_layers=1 n_latent=2 latent_size=4"
+
+
 def small(line: str) -> list[str]:
-    """The command with fewer samples, and dry where it would train."""
+    """The command with fewer samples, dry where it would train, tiny where it would measure."""
     words = shlex.split(line, comments=True)[1:]
     words = [re.sub(r"^\d{3,}$", "30", word) for word in words]
     if ".train" in words[1]:
         words.append("--dry-run")
+    if ".bench" in words[1]:
+        words += BENCH_FLAGS[words[2]]
+        if words[2] not in ("ceiling", "mmd"):
+            words += [part for setting in TINY.split() for part in ("--set", setting)]
+            words += ["--vocab-size", "40"]
     return words
+
+
+BENCH_FLAGS = {
+    "max-batch": ["--length", "16", "--memory", "0.76"],
+    "train": ["--repeats", "1"],
+    "generate": ["--repeats", "1", "--batch-size", "2"],
+    "scaling": ["--lengths", "16,32", "--batch-sizes", "1,2", "--repeats", "1"],
+    "mmd": ["--tiled-codes", "8"],
+    "ceiling": ["--sizes", "64,128"],
+}
 
 
 def test_there_are_commands_to_test() -> None:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.attention.flex_attention import create_mask
+from torch.nn.attention.flex_attention import create_mask, flex_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import tvae_core.windows as windows_module
 from tvae_core.config import TVAEConfig
 from tvae_core.generate import decode_latents
 from tvae_core.layers import _product, fused_attention
@@ -142,6 +143,22 @@ def test_the_flex_rules_are_the_masks(windows: Windows, length: int, ratio: int)
     keep = torch.arange(keys)[None] < torch.tensor([[keys], [keys // 2]])
     band = create_mask(band_rule(windows, ratio, keep), 2, 1, length, keys, device="cpu")
     assert torch.equal(band[:, 0], band_mask(length, keys, windows, ratio) & keep[:, None])
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_what_runs_on_cuda_is_the_blocked_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows_module, "_flex", lambda: flex_attention)
+    windows, length = Windows(24, 8, 12), 150
+    q, k, v = (x.float() for x in draws(0, *[(2, 4, length, 32)] * 3))
+    causal = windows_module._flex_causal(q, k, v, windows)
+    torch.testing.assert_close(
+        causal, causal_attention(q, k, v, windows, _product), atol=1e-5, rtol=1e-5
+    )
+    keep = torch.arange(length)[None] < torch.tensor([[length], [75]])
+    band = windows_module._flex_band(q, k, v, keep, windows, 1)
+    blocked = band_attention(q, k, v, keep, windows, 1, _product)
+    torch.testing.assert_close(band[0], blocked[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(band[1, :, :75], blocked[1, :, :75], atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)

@@ -61,6 +61,7 @@ def largest_batch(
     measure: Callable[[int], StepMemory | None],
     room: float,
     progress: Callable[[int], None] = lambda probes: None,
+    likely: int = 8,
 ) -> Largest:
     """Finds the batch that fits into `room` bytes while one more does not.
 
@@ -71,6 +72,7 @@ def largest_batch(
         measure: memory of a step, None where it could not be run for lack of memory.
         room: bytes.
         progress: told the number of probes made.
+        likely: probed second, after a batch of 2.
     """
     seen: dict[int, StepMemory | None] = {}
     low, high = 0, LARGEST + 1
@@ -82,7 +84,9 @@ def largest_batch(
             low = guess
         else:
             high = guess
-        guess = _next_guess(seen, room, low, high)
+        guess = (
+            likely if len(seen) == 1 and 2 <= low < likely else _next_guess(seen, room, low, high)
+        )
     return Largest(low, seen.get(low), seen.get(high))
 
 
@@ -108,6 +112,7 @@ def search(
     way: str,
     room: float,
     progress: Callable[[int], None] = lambda probes: None,
+    likely: int = 8,
 ) -> Largest:
     """`largest_batch` of an architecture; see `StepMeter` for the arguments.
 
@@ -129,7 +134,7 @@ def search(
             meter.discard()
         return None
 
-    return largest_batch(measure, room, progress)
+    return largest_batch(measure, room, progress, likely)
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -201,7 +206,7 @@ def _table(rows: Sequence[Row], way: str, room: float, common: Mapping[str, Any]
     found: list[Largest] = []
     for row, more in jobs:
         config, settings = row.settings(more)
-        found.append(search(config, settings, row.length, way, room))
+        found.append(search(config, settings, row.length, way, room, likely=row.target))
         bar(len(found), len(jobs))
     records: list[Record] = []
     lines, misses = [_HEAD], []

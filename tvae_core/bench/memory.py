@@ -5,7 +5,8 @@ clipping, the optimiser, and gradients set to None. The second step is measured,
 optimiser's state exists. Three ways:
 
 - `fake`: tensors without data (`FakeTensorMode`). Every operation of the step runs on shapes
-  alone, so a 12 GiB card is measured on a laptop; attention takes the fused kernel, as on a GPU.
+  alone, so a 12 GiB card is measured on a laptop. Attention takes the fused kernel, as on a GPU;
+  windows take the CPU's blocked product, which holds more than a GPU's FlexAttention.
 - `cpu`: real tensors on the CPU, tracked in the same way.
 - `cuda`: the allocator's own peak; where the card has too little, the step raises
   `torch.OutOfMemoryError`.
