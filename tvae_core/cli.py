@@ -56,7 +56,7 @@ class CommandParser(argparse.ArgumentParser):
             CommandError: an unknown flag or a bad value, exit code 2.
         """
         given = hyphenated(sys.argv[1:] if arguments is None else arguments)
-        parsed, unknown = self.parse_known_args(given)
+        parsed, unknown = self.parse_known_intermixed_args(given)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = difflib.get_close_matches(unknown[0].partition("=")[0], flags, n=1, cutoff=0.7)

@@ -158,3 +158,12 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         assert use_threads(None) >= 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_names_may_stand_behind_flags() -> None:
+    parser = CommandParser(prog="x")
+    parser.add_argument("presets", nargs="*")
+    parser.add_argument("--steps", type=int)
+    found = parser.parse(["base", "--steps", "3", "window60"])
+    assert found.presets == ["base", "window60"]
+    assert found.steps == 3
