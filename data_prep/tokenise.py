@@ -19,6 +19,7 @@ Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 FEATURES = Features(
     {"text": Value("string"), "input_ids": List(Value("int16")), "length": Value("int32")}
 )
+LABELLED = Features(FEATURES | {"label": Value("string")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,16 @@ def use_threads(jobs: int) -> None:
     os.environ["RAYON_NUM_THREADS"] = str(jobs)
 
 
-def tokenise(name: str, texts: pa.ChunkedArray, encode: Encode) -> tuple[pa.Table, SplitSummary]:
-    """A table with the columns ``text``, ``input_ids`` (no special tokens) and ``length``."""
+def tokenise(
+    name: str,
+    texts: pa.ChunkedArray,
+    encode: Encode,
+    labels: pa.ChunkedArray | None = None,
+) -> tuple[pa.Table, SplitSummary]:
+    """A table with the columns ``text``, ``input_ids`` (no special tokens), ``length``.
+
+    With ``labels``, as many as texts, also ``label``.
+    """
     batches: list[pa.RecordBatch] = []
     n_tokens = longest = 0
     with tqdm(total=len(texts), desc=f"tokenising {name}", unit="text", unit_scale=True) as bar:
@@ -58,6 +67,9 @@ def tokenise(name: str, texts: pa.ChunkedArray, encode: Encode) -> tuple[pa.Tabl
             longest = max(longest, int(lengths.max(initial=0)))
             bar.update(len(encodings))
     table = pa.Table.from_batches(batches, schema=FEATURES.arrow_schema)
+    if labels is not None:
+        table = table.append_column("label", labels.cast(pa.string()))
+        table = table.cast(LABELLED.arrow_schema)
     return table, SplitSummary(len(texts), n_tokens / max(1, len(texts)), longest)
 
 
@@ -66,6 +78,7 @@ def save_splits(
     splits: Mapping[str, pa.ChunkedArray],
     encode: Encode,
     fingerprint: str,
+    labels: Mapping[str, pa.ChunkedArray] | None = None,
 ) -> dict[str, SplitSummary]:
     """Tokenise every split and write all of them with ``save_to_disk``.
 
@@ -74,6 +87,7 @@ def save_splits(
         splits: name to texts.
         encode: texts to bare token ids, each below 32,768.
         fingerprint: what the ``datasets`` cache knows the data by; equal for equal data.
+        labels: name of a split to its labels, as many as texts.
 
     Returns:
         The summary of each split.
@@ -82,7 +96,7 @@ def save_splits(
     summaries: dict[str, SplitSummary] = {}
     saved: dict[str, Dataset] = {}
     for name, texts in splits.items():
-        table, summaries[name] = tokenise(name, texts, encode)
+        table, summaries[name] = tokenise(name, texts, encode, (labels or {}).get(name))
         saved[name] = Dataset(table, fingerprint=f"{fingerprint[:16]}-{name}")
     DatasetDict(saved).save_to_disk(folder, num_shards=dict.fromkeys(saved, 1))
     return summaries

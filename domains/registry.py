@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 DOMAINS = {
     "smiles": "molecules as SMILES",
+    "python_code": "single-line Python statements",
+    "headlines": "news headlines",
+    "mnist": "handwritten digits as text",
 }
 
 

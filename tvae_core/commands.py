@@ -19,6 +19,7 @@ from tvae_core.evaluate import evaluate
 from tvae_core.files import check_file, json_text, write_whole
 from tvae_core.intervals import with_bounds
 from tvae_core.measures import Known
+from tvae_core.names import one_line
 from tvae_core.plots import draw_page, plot_format
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
 from tvae_core.presets import Merged as Merged
@@ -39,6 +40,14 @@ class DomainCommands:
         default_preset: taken when `train` is given none.
         extra: files added to a new bundle, made from the prepared set's folder.
         known: reads a bundle's set of training items, for novelty.
+        read_item: makes the domain's text of what a person gives on the command line; raises
+            `DomainError`.
+        show: a text on one line, for terminals.
+        columns: scores shown in tables; the first few of `score` where there are none.
+        unit: what an item is called in bars and messages, in the singular.
+        write_items: writes rows with their provenance to a file of one of `suffixes`, whole or not
+            at all: `write_items(path, rows, provenance)`.
+        suffixes: endings, such as `.png`, of the files that `write_items` makes.
     """
 
     domain: Domain
@@ -47,6 +56,12 @@ class DomainCommands:
     default_preset: str
     extra: Callable[[Path], Mapping[str, Path]] = field(default=lambda folder: {})
     known: Callable[[Path], Known | None] = field(default=lambda folder: None)
+    read_item: Callable[[str], str] = field(default=lambda given: given)
+    show: Callable[[str], str] = field(default=one_line)
+    columns: tuple[str, ...] = ()
+    unit: str = "item"
+    write_items: Callable[[Path, list[dict[str, Any]], dict[str, Any]], None] | None = None
+    suffixes: tuple[str, ...] = ()
 
 
 def parser_for(commands: DomainCommands, verb: str, description: str) -> CommandParser:

@@ -6,6 +6,7 @@ A prepared set is a folder written by `data_prep`: a `datasets.DatasetDict` (col
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,12 +49,21 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         self._starts = np.cumsum([0] + [len(o) - 1 for o in self._offsets])
         lengths = [np.diff(o) for o in self._offsets]
         self.lengths: IntArray = np.concatenate(lengths or [np.zeros(0)]).astype(np.int64)
+        self._chosen: IntArray | None = None
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return len(self.lengths)
+
+    def chosen(self, indices: IntArray) -> TokenRows:
+        """Some of the rows, in the given order, without copying their tokens."""
+        some = copy.copy(self)
+        some.lengths = self.lengths[indices]
+        some._chosen = indices if self._chosen is None else self._chosen[indices]
+        return some
 
     def row(self, index: int) -> IntArray:
         """The bare tokens of one row, `(length,)`."""
+        index = int(index if self._chosen is None else self._chosen[index])
         chunk = int(np.searchsorted(self._starts, index, side="right")) - 1
         offsets, at = self._offsets[chunk], index - int(self._starts[chunk])
         return np.asarray(self._values[chunk][offsets[at] : offsets[at + 1]], dtype=np.int64)
@@ -66,7 +76,22 @@ class TokenRows(Dataset[dict[str, Tensor]]):
 
     def texts(self, indices: Sequence[int]) -> list[str]:
         """The texts of the given rows."""
-        return list(self.split.select([int(i) for i in indices])["text"])
+        return [str(text) for text in self._column("text", indices)]
+
+    def labels(self, indices: Sequence[int]) -> list[str]:
+        """The labels of the given rows, empty where there is none.
+
+        Raises:
+            PreparedSetError: the set has no labels.
+        """
+        if "label" not in self.split.column_names:
+            raise PreparedSetError("the prepared set has no labels")
+        return [label or "" for label in self._column("label", indices)]
+
+    def _column(self, name: str, indices: Sequence[int]) -> list[Any]:
+        rows = np.asarray(indices, dtype=np.int64)
+        rows = rows if self._chosen is None else self._chosen[rows]
+        return list(self.split.select(rows.tolist())[name])
 
 
 def pad_rows(rows: Sequence[Tensor], pad: int = 0) -> Tensor:

@@ -95,3 +95,12 @@ class HasSimilarity(Protocol):
     def similarity(self, a: Sequence[str], b: Sequence[str]) -> FloatArray:
         """How alike `a[i]` and `b[i]` are, `(n,)`, 0 to 1; NaN where either is invalid."""
         ...
+
+
+@runtime_checkable
+class HasLabels(Protocol):
+    """What a domain may add to `Domain`, where prepared sets have no column of labels."""
+
+    def label(self, texts: Sequence[str]) -> list[str]:
+        """The label of each text, empty where it is not known."""
+        ...

@@ -44,7 +44,7 @@ def draw_front(evaluation: Evaluation, path: Path) -> None:
     kind = plot_format(path)
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     _front(figure.subplots(), evaluation)
-    _save(figure, path, kind)
+    write_whole(path, figure_bytes(figure, kind))
 
 
 def draw_page(evaluation: Evaluation, path: Path, caption: str = "") -> None:
@@ -58,12 +58,17 @@ def draw_page(evaluation: Evaluation, path: Path, caption: str = "") -> None:
     Raises:
         ValueError: for another ending.
     """
-    if evaluation.geometry is None:
-        draw_front(evaluation, path)
-        return
+    write_whole(path, page_bytes(evaluation, plot_format(path), caption))
+
+
+def page_bytes(evaluation: Evaluation, kind: str, caption: str = "") -> bytes:
+    """The page of `draw_page` as a file of that kind; without geometry only the front."""
     from matplotlib.figure import Figure
 
-    kind = plot_format(path)
+    if evaluation.geometry is None:
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        _front(figure.subplots(), evaluation)
+        return figure_bytes(figure, kind)
     figure = Figure(figsize=(12.8, 8.8), layout="constrained")
     axes = figure.subplots(2, 2)
     _front(axes[0, 0], evaluation)
@@ -73,16 +78,18 @@ def draw_page(evaluation: Evaluation, path: Path, caption: str = "") -> None:
     _spectrum(axes[1, 1], evaluation.geometry)
     if caption:
         figure.supxlabel(caption, fontsize=8, color="dimgray")
-    _save(figure, path, kind)
+    return figure_bytes(figure, kind)
 
 
-def _save(figure: Any, path: Path, kind: str) -> None:
+def figure_bytes(figure: Any, kind: str) -> bytes:
+    """A figure as a file of that kind (`svg`, `png` or `pdf`), the same bytes at every run."""
     from matplotlib import rc_context
 
+    dated = {"svg": "Date", "pdf": "CreationDate"}
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "tvae"}):  # ids in the file that do not change by the run
-        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
-    write_whole(path, buffer.getvalue())
+        figure.savefig(buffer, format=kind, metadata={dated[kind]: None} if kind in dated else None)
+    return buffer.getvalue()
 
 
 def _errors(values: list[float]) -> Any:

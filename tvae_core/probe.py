@@ -18,7 +18,9 @@ from tvae_core.evaluate import Evaluation, evaluate
 from tvae_core.model import TransformerVAE
 from tvae_core.presets import TrainSettings
 from tvae_core.prior import PriorSet
+from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
+from tvae_core.tracking import log_showcase
 from tvae_core.trainer import TVAETrainer
 
 PROBE_DIAL = (1.0, 0.5, 0.2)
@@ -28,15 +30,22 @@ class Probe(TrainerCallback, ExportableState):
     """Every `eval_steps`: held-out reconstruction, validity of prior samples and of paths.
 
     The prior here is the Gaussian of the codes, which takes no training; the numbers are logged
-    as `eval_...` and `eval_reconstruction_exact` decides on early stopping. What it has seen goes
-    into each checkpoint's `trainer_state.json`, so a resumed run stops where an unbroken one does.
+    as `eval_...`, with tables to look at, and `eval_reconstruction_exact` decides on early
+    stopping. What it has seen goes into each checkpoint's `trainer_state.json`, so a resumed run
+    stops where an unbroken one does.
     """
 
     def __init__(
-        self, trainer: TVAETrainer, domain: Domain, tokenizer: Any, texts: list[str], patience: int
+        self,
+        trainer: TVAETrainer,
+        domain: Domain,
+        tokenizer: Any,
+        texts: list[str],
+        settings: TrainSettings,
     ) -> None:
         self.trainer, self.domain, self.tokenizer = trainer, domain, tokenizer
-        self.texts, self.patience = texts, patience
+        self.texts, self.patience = texts, settings.early_stopping
+        self.full, self.trackers = settings.final == "full", settings.trackers()
         self.best, self.worse = -1.0, 0
 
     def state(self) -> dict[str, Any]:
@@ -62,12 +71,18 @@ class Probe(TrainerCallback, ExportableState):
         model: TransformerVAE = self.trainer.accelerator.unwrap_model(self.trainer.model)
         with torch.random.fork_rng(devices=[]):
             model.eval()  # type: ignore[no-untyped-call]
-            found = quick_evaluation(model, self.tokenizer, self.domain, self.texts)
+            space = probe_space(model, self.tokenizer, self.domain, self.texts)
+            showcase = make_showcase(space, self.texts, n_samples=len(self.texts))
+            found = showcase.metrics
+            if self.full:
+                found = found | quick_evaluation(space, self.texts).flat()
             model.train()
         wanted = control.should_log  # logging here would cancel the step's own line
-        self.trainer.log({f"eval_{name}": value for name, value in found.flat().items()})
+        self.trainer.log({f"eval_{name}": value for name, value in found.items()})
         control.should_log = wanted
-        score = found.metrics["reconstruction_exact"]
+        folder = Path(args.output_dir or ".")
+        log_showcase(showcase, folder, state.global_step, self.domain, self.trackers)
+        score = found["reconstruction_exact"]
         self.worse = 0 if score > self.best else self.worse + 1
         self.best = max(self.best, score)
         if self.patience and self.worse >= self.patience:
@@ -81,13 +96,18 @@ def stopped_early(checkpoint: Path, patience: int) -> bool:
     return bool(patience) and int(seen.get("worse", 0)) >= patience
 
 
-def quick_evaluation(
+def probe_space(
     model: TransformerVAE, tokenizer: Any, domain: Domain, texts: list[str]
-) -> Evaluation:
-    """The shared evaluation with a Gaussian prior fitted to the very texts, at three settings."""
+) -> LatentSpace:
+    """The latent space of a model in training, with the Gaussian of the very texts as its prior."""
     priors = PriorSet(model.config.code_size, width=8, depth=1).to(model.device)
     space = LatentSpace(model, tokenizer, priors, domain)
     priors.gaussian.fit(space.encode(texts).flatten(1))
+    return space
+
+
+def quick_evaluation(space: LatentSpace, texts: list[str]) -> Evaluation:
+    """The shared evaluation at three settings of the dial, with the Gaussian prior."""
     return evaluate(
         space, texts, n_samples=len(texts), n_paths=32, dial=PROBE_DIAL, prior="gaussian"
     )

@@ -109,11 +109,9 @@ def fitting_rows(space: LatentSpace, rows: TokenRows) -> TokenRows:
     """
     import numpy as np
 
-    from tvae_core.data import TokenRows
-
     fits = rows.lengths <= space.model.config.max_length
     if not fits.all():
-        rows = TokenRows(rows.split.select(np.flatnonzero(fits)))
+        rows = rows.chosen(np.flatnonzero(fits))
     if len(rows) < 4:
         raise ValueError(f"a refinement needs at least 4 items that fit, not {len(rows)}")
     return rows
@@ -138,8 +136,9 @@ def refine(space: LatentSpace, rows: TokenRows, settings: RefineSettings, seed: 
     from transformers import TrainingArguments
 
     from tvae_core import refine as core
+    from tvae_core.fit import encode_rows
     from tvae_core.tracking import ProgressLog
-    from tvae_core.train import encode_rows, wants_bf16
+    from tvae_core.train import wants_bf16
 
     model = space.model
     core.freeze_encoder(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import sys
 import time
@@ -10,11 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from tvae_core.files import json_text
+from tvae_core.domain import Domain
+from tvae_core.files import json_text, write_whole
+from tvae_core.showcase import Showcase, Shown
 
+HEADS = ("from", "text", "valid", "note")
+MOST_ROWS, MOST_PICTURES = 64, 33
 SHOWN = ("loss", "reconstruction", "mmd", "token_accuracy", "sequence_accuracy", "code_std")
 LOG_FILE = "log.jsonl"
 
@@ -30,6 +36,78 @@ def check_trackers(names: Sequence[str]) -> None:
             raise ValueError(f"--track {name} needs the package {name}: pip install {name}")
     if "wandb" in names:
         os.environ.setdefault("WANDB_MODE", "offline")
+
+
+def log_showcase(
+    showcase: Showcase, folder: Path, step: int, domain: Domain, trackers: Sequence[str]
+) -> Path:
+    """Writes tables of decoded texts, and sends them to the trackers, with pictures if there are.
+
+    Args:
+        showcase: what to log.
+        folder: of the run; the file is `showcase/step-000500.json` in it.
+        step: of the training.
+        domain: renders the first texts of each table; only PNG pictures are sent.
+        trackers: of `wandb` and `tensorboard`.
+
+    Returns:
+        The file.
+    """
+    path = folder / "showcase" / f"step-{step:06d}.json"
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, json_text({"step": step} | showcase.to_dict()))
+    if not trackers:
+        return path
+    pictures = {name: _pictures(rows, domain) for name, rows in showcase.tables.items()}
+    if "wandb" in trackers:
+        import wandb
+
+        if wandb.run is not None:
+            content: dict[str, Any] = {}
+            for name, rows in showcase.tables.items():
+                data = [[row.origin, row.text, row.ok, row.note] for row in rows]
+                content[f"showcase/{name}"] = wandb.Table(columns=list(HEADS), data=data)
+                if pictures[name]:
+                    content[f"showcase/{name}_pictures"] = [
+                        wandb.Image(picture) for picture in pictures[name]
+                    ]
+            wandb.log(content)
+    if "tensorboard" in trackers:
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(folder / "runs" / "showcase")) as writer:
+            for name, rows in showcase.tables.items():
+                writer.add_text(f"showcase/{name}", _markdown(rows), step)
+                if pictures[name]:
+                    writer.add_images(
+                        f"showcase/{name}", np.stack(pictures[name]), step, dataformats="NHWC"
+                    )
+    return path
+
+
+def _pictures(rows: Sequence[Shown], domain: Domain) -> list[Any]:
+    from matplotlib.image import imread
+
+    found = []
+    for row in rows[:MOST_PICTURES]:
+        if not row.ok:
+            continue
+        rendered = domain.render(row.text)
+        if rendered.kind != "png" or not isinstance(rendered.data, bytes):
+            return []
+        image = np.asarray(imread(io.BytesIO(rendered.data), format="png"))
+        image = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image[..., :3]
+        found.append(np.ascontiguousarray((image * 255).astype(np.uint8)))
+    return [image for image in found if image.shape == found[0].shape]
+
+
+def _markdown(rows: Sequence[Shown]) -> str:
+    lines = ["| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS)]
+    for row in rows[:MOST_ROWS]:
+        cells = (row.origin, row.text, "yes" if row.ok else "no", row.note)
+        shown = (" ".join(cell.split()).replace("|", "\\|").replace("`", "'") for cell in cells)
+        lines.append("| " + " | ".join(f"`{cell}`" if cell else "" for cell in shown) + " |")
+    return "\n".join(lines)
 
 
 class ProgressLog(TrainerCallback):

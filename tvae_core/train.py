@@ -18,25 +18,27 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from torch import Tensor
 from transformers import TrainingArguments
 
 from tvae_core.checkpoint import save_bundle
 from tvae_core.cli import Bar, reuse_memory, use_threads
 from tvae_core.config import TVAEConfig
-from tvae_core.data import PreparedSet, TokenRows, pad_rows
+from tvae_core.data import PreparedSet, TokenRows
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, choose_settings, evaluate
 from tvae_core.files import check_parent, json_text, write_whole
+from tvae_core.fit import fit_priors
 from tvae_core.latent import capacity_bits
 from tvae_core.model import TransformerVAE
 from tvae_core.presets import MODEL_FIELDS, Merged, TrainSettings
-from tvae_core.prior import PriorSet
 from tvae_core.probe import Probe, probe_texts, stopped_early
+from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
-from tvae_core.tracking import ProgressLog, check_trackers
+from tvae_core.tracking import ProgressLog, check_trackers, log_showcase
 from tvae_core.trainer import TVAETrainer, last_checkpoint
 
+SHOWN = 64
+"""Most samples in the showcase at the end of a run."""
 _SHAPE = {
     "vocab_size",
     "d_model",
@@ -98,19 +100,17 @@ def train(
     prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
     tokenizer = prepared.tokenizer()
     rows = prepared.rows("train")
-    if settings.limit and settings.limit < len(rows):
-        some = np.random.default_rng(settings.seed).permutation(len(rows))[: settings.limit]
-        rows = TokenRows(rows.split.select(np.sort(some)))
     config = TVAEConfig(
         vocab_size=len(tokenizer),
         **({"max_length": _longest(rows)} | merged.model),
     )
+    rows = _training_rows(rows, config.max_length, settings)
     texts = probe_texts(prepared, prepared.held_out, config, settings)
     final = probe_texts(prepared, prepared.final, config, settings)
-    if len(rows) < 2 or int(rows.lengths.max()) > config.max_length:
+    if len(rows) < 2:
         raise ValueError(
-            f"{prepared.path}: training needs at least 2 items, none longer than max_length "
-            f"{config.max_length} (there are {len(rows)}, of up to {rows.lengths.max()} tokens)"
+            f"{prepared.path}: training needs at least 2 items of at most max_length "
+            f"{config.max_length} tokens; there are {len(rows)}"
         )
     checkpoint = last_checkpoint(folder) if settings.resume else None
     if checkpoint is not None:
@@ -121,7 +121,7 @@ def train(
     write_whole(folder / "settings.toml", merged.table() + "\n")
     started = time.monotonic()
     trainer = _trainer(model, settings, folder, rows)
-    trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings.early_stopping))
+    trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
     parameters = sum(p.numel() for p in model.parameters())
     print(
         f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
@@ -135,21 +135,14 @@ def train(
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     minutes = (time.monotonic() - started) / 60
+    batch = settings.gradient_accumulation_steps * min(settings.batch_size, len(rows))
+    seen_items = trainer.state.global_step * batch
     model.eval()  # type: ignore[no-untyped-call]
-    space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings)
-    rng = np.random.default_rng(settings.seed + 1)
-    own = rows.texts(rng.permutation(len(rows))[: len(texts)].tolist())
-    defaults = choose_settings(
-        space, own, settings.target_valid, max(settings.eval_items, 16), stage=_stages("settings")
-    )
-    space.defaults |= defaults
-    evaluation = evaluate(
-        space,
-        final,
-        n_samples=max(settings.eval_items, 16),
-        n_paths=min(100, len(final) // 2),
-        stage=_stages("evaluate"),
-    )
+    space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings, seen_items)
+    defaults, evaluation = _judge(space, rows, final, settings)
+    seen = make_showcase(space, final, n_samples=min(settings.eval_items, SHOWN), prior="flow")
+    log_showcase(seen, folder, trainer.state.global_step, domain, settings.trackers())
+    evaluation = evaluation or Evaluation(seen.metrics)
     manifest = {
         "domain": domain.name,
         "seed": settings.seed,
@@ -158,9 +151,7 @@ def train(
         "settings": {k: v for k, v in merged.train.items() if k not in ("data", "output")}
         | {name: getattr(config, name) for name in MODEL_FIELDS},
         "steps": trainer.state.global_step,
-        "items_seen": trainer.state.global_step
-        * settings.gradient_accumulation_steps
-        * min(settings.batch_size, len(rows)),
+        "items_seen": seen_items,
         "minutes_this_session": round(minutes, 1),
         "parameters": parameters,
         "bits": {
@@ -187,6 +178,36 @@ def train(
     )
     write_whole(folder / "evaluation.json", json_text(evaluation.flat()))
     return Run(folder, bundle, evaluation)
+
+
+def _judge(
+    space: LatentSpace, rows: TokenRows, texts: list[str], settings: TrainSettings
+) -> tuple[dict[str, float], Evaluation | None]:
+    """Chooses the defaults of the space and measures it, where a full evaluation is wanted."""
+    if settings.final == "quick":
+        return {}, None
+    n = max(settings.eval_items, 16)
+    rng = np.random.default_rng(settings.seed + 1)
+    own = rows.texts(rng.permutation(len(rows))[: len(texts)].tolist())
+    defaults = choose_settings(space, own, settings.target_valid, n, stage=_stages("settings"))
+    space.defaults |= defaults
+    paths = min(100, len(texts) // 2)
+    return defaults, evaluate(space, texts, n_samples=n, n_paths=paths, stage=_stages("evaluate"))
+
+
+def _training_rows(rows: TokenRows, max_length: int, settings: TrainSettings) -> TokenRows:
+    """The rows that the model takes, or `limit` of them."""
+    fitting = np.flatnonzero((rows.lengths > 0) & (rows.lengths <= max_length))
+    if len(fitting) < len(rows):
+        print(
+            f"left out {len(rows) - len(fitting):,} of {len(rows):,} training items: empty, or "
+            f"longer than max_length {max_length}",
+            file=sys.stderr,
+        )
+    if settings.limit and settings.limit < len(fitting):
+        some = np.random.default_rng(settings.seed).permutation(len(fitting))[: settings.limit]
+        fitting = fitting[np.sort(some)]
+    return rows if len(fitting) == len(rows) else rows.chosen(fitting)
 
 
 def _check_shape(checkpoint: Path, config: TVAEConfig) -> None:
@@ -216,7 +237,7 @@ def _trainer(
         per_device_eval_batch_size=settings.eval_batch_size,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=settings.warmup_steps,
+        warmup_steps=min(settings.warmup_steps, settings.max_steps // 4),
         weight_decay=settings.weight_decay,
         adam_beta2=settings.adam_beta2,
         max_grad_norm=settings.max_grad_norm,
@@ -242,47 +263,10 @@ def _trainer(
         moment_start=settings.moment_start,
         moment_warmup=settings.moment_warmup,
         seed_data=settings.seed,
+        cycle_weight=settings.cycle_weight,
+        interpolate_every=settings.interpolate_every,
         callbacks=[ProgressLog(folder, per_step)],
     )
-
-
-def fit_priors(
-    model: TransformerVAE, tokenizer: Any, domain: Domain, rows: TokenRows, settings: TrainSettings
-) -> tuple[LatentSpace, float]:
-    """Encodes part of the training set and fits both priors to it.
-
-    Returns:
-        The latent space and the flow's last loss.
-    """
-    rng = np.random.default_rng(settings.seed)
-    chosen = rng.permutation(len(rows))[: settings.prior_codes]
-    codes = encode_rows(model, rows, chosen, settings.eval_batch_size)
-    torch.manual_seed(settings.seed)
-    priors = PriorSet(model.config.code_size, settings.prior_width, settings.prior_depth)
-    flat = codes.flatten(1)
-    priors.gaussian.fit(flat)
-    bar = Bar("flow prior", "step")
-    loss = priors.flow.fit(
-        flat,
-        steps=settings.prior_steps,
-        sigma_min=model.config.sigma_min,
-        seed=settings.seed,
-        progress=lambda done, total, _: bar(done, total),
-    )
-    return LatentSpace(model, tokenizer, priors.to(model.device).eval(), domain), loss
-
-
-def encode_rows(model: TransformerVAE, rows: TokenRows, chosen: Any, batch_size: int) -> Tensor:
-    """Codes `(len(chosen), n_latent, latent_size)` of the chosen rows, in length order."""
-    order = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
-    parts, bar = [], Bar("encode", "item")
-    with torch.no_grad():
-        for start in range(0, len(order), batch_size):
-            part = order[start : start + batch_size]
-            ids = pad_rows([torch.from_numpy(rows.row(int(i))) for i in part])
-            parts.append(model.encode(ids.to(model.device)).float().cpu())
-            bar(start + len(part), len(order))
-    return torch.cat(parts)
 
 
 def _longest(rows: TokenRows) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from tvae_core.cycle import between_items, cycle_loss
 from tvae_core.data import BucketBatchSampler, TokenRows, collate
 from tvae_core.mmd import weight_at
 from tvae_core.model import TransformerVAE, TVAEOutput
@@ -37,6 +39,8 @@ class TVAETrainer(Trainer):
             `moment_warmup` steps to its full weight.
         moment_warmup: see `moment_start`.
         seed_data: seed of the batches' order.
+        cycle_weight: weight of the cycle loss, see `tvae_core.cycle`.
+        interpolate_every: steps between two with a cycle loss of points between items (0: none).
         **kwargs: as for `Trainer`; `train_dataset` and `eval_dataset` are `TokenRows`.
     """
 
@@ -47,12 +51,15 @@ class TVAETrainer(Trainer):
         moment_start: int = 0,
         moment_warmup: int = 0,
         seed_data: int = 0,
+        cycle_weight: float = 0.0,
+        interpolate_every: int = 0,
         **kwargs: Any,
     ) -> None:
+        self.cycle_weight, self.interpolate_every = cycle_weight, interpolate_every
         self.mmd_warmup_steps, self.seed_data = mmd_warmup_steps, seed_data
         self.moment_start, self.moment_warmup = moment_start, moment_warmup
         self._sums: dict[str, Tensor] = {}
-        self._seen = 0
+        self._counts: dict[str, int] = {}
         self._codes: Tensor | None = None
         self.sampler: BucketBatchSampler | None = None
         super().__init__(data_collator=collate, **kwargs)
@@ -102,12 +109,24 @@ class TVAETrainer(Trainer):
         core.moment_scale = weight_at(late, self.moment_warmup, 1.0) if late >= 0 else 0.0
         output: TVAEOutput = model(**inputs)
         if model.training:
-            for name in PARTS:
-                value = getattr(output, name).detach().float()
+            parts = {name: getattr(output, name).detach().float() for name in PARTS}
+            for name, weight, codes in self._cycles(output.latents, step):
+                cycle = cycle_loss(core, codes)
+                assert output.loss is not None
+                output.loss = output.loss + weight * cycle
+                parts[name] = cycle.detach().float()
+            for name, value in parts.items():
                 self._sums[name] = self._sums[name] + value if name in self._sums else value
-            self._seen += 1
+                self._counts[name] = self._counts.get(name, 0) + 1
             self._codes = output.latents
         return (output.loss, output) if return_outputs else output.loss
+
+    def _cycles(self, latents: Tensor | None, step: int) -> Iterator[tuple[str, float, Tensor]]:
+        assert latents is not None
+        if self.cycle_weight:
+            yield "cycle", self.cycle_weight, latents
+        if self.interpolate_every and step % self.interpolate_every == 0:
+            yield "cycle_between", self.cycle_weight or 1.0, between_items(latents)
 
     def take(self, checkpoint: Path) -> None:
         """The weights and the state of a checkpoint, for a run that is over."""
@@ -116,8 +135,8 @@ class TVAETrainer(Trainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds the means of the loss parts since the last line, and the code's statistics."""
-        if "loss" in logs and self._seen:
-            logs |= {name: float(total / self._seen) for name, total in self._sums.items()}
+        if "loss" in logs and self._sums:
+            logs |= {n: float(total / self._counts[n]) for n, total in self._sums.items()}
             if not math.isfinite(logs["reconstruction"] + logs["mmd"]):
                 raise FloatingPointError(
                     f"the loss is not finite at step {self.state.global_step}; lower "
@@ -125,7 +144,7 @@ class TVAETrainer(Trainer):
                 )
             if self._codes is not None:
                 logs |= code_statistics(self._codes)
-            self._sums, self._seen = {}, 0
+            self._sums, self._counts = {}, {}
         super().log(logs, *args, **kwargs)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:

@@ -6,15 +6,15 @@ module imports neither torch nor transformers, so worker processes start fast.
 
 from __future__ import annotations
 
-import difflib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rdkit import Chem, rdBase
 
 from domains.smiles.syntax import Problem, Scan, scan
+from tvae_core.names import unknown_name as unknown_name
 
 MAX_LENGTH = 2000
 """Longest SMILES accepted, in characters (the longest of MOSES has 57)."""
@@ -101,14 +101,6 @@ def inchikey(mol: Chem.Mol) -> str:
         except Exception:  # as in `parse`: whatever InChI trips over, the SMILES identifies it
             key = ""
     return key or canonical(mol)
-
-
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> ValueError:
-    """The error for a name that is not among `known`, with the nearest ones."""
-    names = list(known)
-    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names)}"
-    return ValueError(f"unknown {kind} {name!r}; {hint}")
 
 
 def _diagnose(text: str) -> Problem:

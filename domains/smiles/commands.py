@@ -14,9 +14,9 @@ from domains.smiles.syntax import Problem
 from tvae_core.cli import Bar, available_cores
 from tvae_core.commands import DomainCommands
 from tvae_core.data import PreparedSet
+from tvae_core.known import KNOWN_FILE, readable_known
 from tvae_core.measures import Known
 
-KNOWN_FILE = "known.bin"
 _STEREO = frozenset("@/\\")
 
 
@@ -31,13 +31,8 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
     path = folder / KNOWN_FILE
     prepared = PreparedSet(folder, SmilesDomain.name)
     rows = [prepared.rows(split) for split in prepared.manifest.get("published_train", ["train"])]
-    if path.is_file():
-        try:
-            KnownSet.load(path)
-        except ValueError as error:
-            print(f"building it again: {error}", file=sys.stderr)
-        else:
-            return {KNOWN_FILE: path}
+    if readable_known(path):
+        return {KNOWN_FILE: path}
     texts = [text for part in rows for text in part.split["text"]]
     print(f"collecting {len(texts):,} known molecules", file=sys.stderr)
     marked = [index for index, text in enumerate(texts) if _STEREO & set(text)]

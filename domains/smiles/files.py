@@ -27,17 +27,18 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
-from domains.smiles.cells import Row, cell, clean, columns, provenance
 from domains.smiles.chem import parse, quiet, unknown_name
-from domains.smiles.parquet import write_parquet
 from domains.smiles.readers import RejectedLine, read_molecules
 from domains.smiles.syntax import Problem
+from tvae_core.cells import Row, cell, clean, columns, provenance
+from tvae_core.parquet import write_parquet
 
 __all__ = [
     "FORMATS",
@@ -155,7 +156,7 @@ def _lines_to(file: io.BufferedIOBase | gzip.GzipFile) -> Iterator[TextIO]:
 
 
 def _write_csv(path: Path, rows: Iterable[Row], metadata: Mapping[str, object]) -> None:
-    names, rows = columns(rows)
+    names, rows = columns(rows, "smiles")
     origin = {key: cell(metadata[key]) for key in ("bundle", "seed") if key in metadata}
     shown = [c for c in names if c not in origin and c != "provenance"]
     header = [*shown, *origin] + (["provenance"] if metadata else [])
@@ -229,6 +230,6 @@ FORMATS: dict[str, Callable[[Path, Iterable[Row], Mapping[str, object]], None]] 
     "smi": _write_smi,
     "sdf": _write_sdf,
     "json": _write_json,
-    "parquet": write_parquet,
+    "parquet": partial(write_parquet, first="smiles"),
 }
 """The output formats, by the ending of their files."""

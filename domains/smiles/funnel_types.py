@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domains.smiles.alerts import resolve_catalogs
-from domains.smiles.chem import unknown_name
 from domains.smiles.scores import SCORES, check_names
+from tvae_core import limits
+from tvae_core.limits import check_window, window_text
 
 STAGES = ("raw", "parsed", "unique", "alerts", "window", "novel", "ranked")
 """The stages in order; a count is of the molecules that passed that stage."""
@@ -57,15 +58,7 @@ class FunnelOptions:
         resolve_catalogs(self.alerts)
         resolve_catalogs(self.mark_alerts)
         check_names(self.names(), with_reference=True)
-        for name, limit in [*self.minimum.items(), *self.maximum.items()]:
-            if math.isnan(limit):
-                raise ValueError(f"the limit of {name} is not a number")
-        for name in set(self.minimum) & set(self.maximum):
-            if self.minimum[name] > self.maximum[name]:
-                raise ValueError(
-                    f"nothing has {name} of at least {self.minimum[name]:g} "
-                    f"and at most {self.maximum[name]:g}"
-                )
+        check_window(self.minimum, self.maximum)
         if self.top is not None and self.top < 1:
             raise ValueError(f"top must be at least 1, not {self.top}")
 
@@ -76,9 +69,7 @@ class FunnelOptions:
 
     def window(self) -> str:
         """The property window in words, such as `qed >= 0.6, sa <= 4`."""
-        lower = [f"{name} >= {limit:g}" for name, limit in self.minimum.items()]
-        upper = [f"{name} <= {limit:g}" for name, limit in self.maximum.items()]
-        return ", ".join([*lower, *upper])
+        return window_text(self.minimum, self.maximum)
 
 
 def parse_limits(pairs: Sequence[str], known: Collection[str] = SCORES) -> dict[str, float]:
@@ -87,19 +78,7 @@ def parse_limits(pairs: Sequence[str], known: Collection[str] = SCORES) -> dict[
     Raises:
         ValueError: one is not a known score, an equals sign and a number.
     """
-    limits: dict[str, float] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        name = name.strip()
-        if not equals:
-            raise ValueError(f"a limit is written score=number, such as qed=0.6, not {pair!r}")
-        if name not in known:
-            raise unknown_name("score", name, known)
-        try:
-            limits[name] = float(value)
-        except ValueError:
-            raise ValueError(f"the limit of {name} is not a number: {value!r}") from None
-    return limits
+    return limits.parse_limits(pairs, known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,18 +18,18 @@ from rdkit import Chem
 
 from domains.smiles.alerts import alerts_of, resolve_catalogs
 from domains.smiles.chem import canonical, parse
-from domains.smiles.expressions import Expression
 from domains.smiles.penalised_logp import plogp, plogp_raw, ring_penalty
 from domains.smiles.scores import SCORES, FloatArray, check_names, make_reference, score_all
 from domains.smiles.scores import scaffold as murcko
 from domains.smiles.syntax import Problem
 from domains.smiles.user_function import UserFunction
+from tvae_core.expressions import Expression
+from tvae_core.limits import Bounds
 from tvae_core.optimise_types import Scored
 
 DERIVED = ("plogp", "plogp_raw", "ring_penalty")
 """Scores made of others."""
 
-Bounds = Mapping[str, tuple[float | None, float | None]]
 ALERT_VIOLATION, SCAFFOLD_VIOLATION = 0.2, 0.5
 """What an alert and a lost scaffold count beside a missing similarity, which is 0 to 1."""
 

@@ -13,15 +13,10 @@ Ctrl-C ends the search and keeps what was found; `--history FOLDER` saves it for
 
 from __future__ import annotations
 
-import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
-
-from tqdm import tqdm
 
 from domains.smiles.commands import COMMANDS
 from domains.smiles.files import FORMATS, check_writable, write_molecules
@@ -36,17 +31,21 @@ from domains.smiles.optimise_report import (
     table,
     write_history,
 )
-from tvae_core.cli import Bar, CommandError, CommandParser, positive_int, run_command
-from tvae_core.commands import add_fidelity_argument, add_space_arguments, open_space, parser_for
-from tvae_core.files import check_file, check_parent
-from tvae_core.optimise import METHODS, Search
-from tvae_core.optimise_state import STATE
+from tvae_core.cli import CommandError, CommandParser, run_command
+from tvae_core.commands import add_space_arguments, open_space, parser_for
+from tvae_core.files import check_file
+from tvae_core.limits import bounds_of
 from tvae_core.plots import plot_format
-from tvae_core.space import LatentSpace
-
-SAVE_SECONDS = 5.0
-SETTINGS = ("method", "seed", "batch_size", "radius", "fidelity", "start")
-"""What a resumed search keeps and may not be asked to change."""
+from tvae_core.verbs.arguments import with_values
+from tvae_core.verbs.search import (
+    SAVE_SECONDS,
+    add_history_arguments,
+    add_search_arguments,
+    begin,
+    check_history,
+    run,
+    settings_of,
+)
 
 
 def _parser() -> CommandParser:
@@ -56,11 +55,7 @@ def _parser() -> CommandParser:
         "--target", action="append", default=[], metavar="EXPR", help="what to maximise; repeatable"
     )
     parser.add_argument("--start", default=None, metavar="SMILES", help="default: prior samples")
-    parser.add_argument("--budget", type=positive_int, default=None, help="calls (default 2000)")
-    parser.add_argument("--method", choices=METHODS, default=None)
-    parser.add_argument("--radius", type=float, default=None, help="size of the first steps")
-    parser.add_argument("--batch-size", type=positive_int, default=None, help="codes a generation")
-    add_fidelity_argument(parser, "one that suits a search")
+    add_search_arguments(parser)
     limits = parser.add_argument_group("constraints")
     limits.add_argument("--similarity", type=float, default=0.0, help="to the start, at least")
     limits.add_argument(
@@ -74,24 +69,18 @@ def _parser() -> CommandParser:
     output.add_argument("-o", "--output", default=None, metavar="FILE")
     output.add_argument("--format", choices=tuple(FORMATS), default=None)
     output.add_argument("--plot", default=None, metavar="FILE", help="png or svg")
-    output.add_argument("--history", default=None, metavar="FOLDER", help="every call, saved often")
-    output.add_argument("--resume", action="store_true", help="go on with --history's search")
+    add_history_arguments(output)
     add_benchmark_arguments(parser)
     return parser
 
 
 def _parse(argv: Sequence[str] | None) -> Any:
-    given = list(sys.argv[1:] if argv is None else argv)
-    while "--target" in given[:-1]:  # argparse takes the value of `--target -sa` for a flag
-        place = given.index("--target")
-        given[place : place + 2] = [f"--target={given[place + 1]}"]
-    return _parser().parse(given)
+    return _parser().parse(with_values(argv, "--target"))
 
 
 def _objective(args: Any) -> MoleculeObjective:
     known = score_names()
-    low, high = parse_limits(args.min, known), parse_limits(args.max, known)
-    bounds = {name: (low.get(name), high.get(name)) for name in sorted({*low, *high})}
+    bounds = bounds_of(parse_limits(args.min, known), parse_limits(args.max, known))
     return parse_objectives(
         args.target,
         start=args.start,
@@ -109,87 +98,7 @@ def _check_outputs(args: Any) -> None:
     if args.plot:
         plot_format(Path(args.plot))
         check_file(Path(args.plot))
-    if args.resume and not args.history:
-        raise CommandError("--resume needs the --history folder of the search to go on with", 2)
-    if args.history:
-        folder = Path(args.history)
-        check_parent(folder / STATE)
-        if (folder / STATE).exists() and not args.resume:
-            raise CommandError(f"{folder} holds a search already: add --resume to go on with it", 2)
-
-
-def _search(args: Any, space: LatentSpace, objective: MoleculeObjective) -> Search:
-    several = objective.targets if len(objective.targets) > 1 else ()
-    given = {
-        "start": objective.start,
-        "seed": args.seed,
-        "method": args.method,
-        "radius": args.radius,
-        "batch_size": args.batch_size,
-        "fidelity": args.fidelity,
-    }
-    asked = {name: value for name, value in given.items() if value is not None}
-    if not args.resume:
-        return Search(space, objective, budget=args.budget or 2000, targets=several, **asked)
-    search = Search.resume(args.history, space, objective, args.budget)
-    for name in SETTINGS:
-        made = getattr(search, name)
-        if name in asked and name != "start" and asked[name] != made:
-            raise ValueError(f"the search in {args.history} has {name} {made}, not {asked[name]}")
-    print(f"resumed after {search.spent:,} calls", file=sys.stderr)
-    return search
-
-
-class Stop:
-    """Notes the first Ctrl-C, so that a generation is finished; the second one interrupts."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> Stop:
-        self._before = signal.getsignal(signal.SIGINT)
-        try:
-            signal.signal(signal.SIGINT, self._note)
-        except ValueError:  # not the main thread, which gets the signals
-            self._before = None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _note(self, _: int, __: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-
-def _run(search: Search, args: Any, origin: dict[str, object]) -> None:
-    bar, best, saved = Bar("optimise", "call"), search.best, time.monotonic()
-    with Stop() as stop:
-        try:
-            for _ in search.steps():
-                bar(search.spent, search.budget)
-                found = search.best
-                if found is not None and found != best and len(args.target) == 1:
-                    best = found
-                    line = f"call {found.number}: {found.score:.4f}  {found.text}"
-                    tqdm.write(line, file=sys.stderr)
-                if args.history and time.monotonic() - saved > SAVE_SECONDS:
-                    write_history(search, Path(args.history), origin)
-                    saved = time.monotonic()
-                if stop.asked:
-                    break
-        except KeyboardInterrupt:
-            stop.asked = True
-        finally:
-            bar.close()
-            if args.history:
-                write_history(search, Path(args.history), origin)
-    if stop.asked:
-        print(f"optimise: stopped after {search.spent:,} calls", file=sys.stderr)
-    elif search.spent < search.budget:
-        print("optimise: nothing new was found any more", file=sys.stderr)
+    check_history(args)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -202,19 +111,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     objective = _objective(args)
     _check_outputs(args)
     space = open_space(args, COMMANDS.domain)
-    search = _search(args, space, objective)
+    search = begin(args, space, objective, objective.start, objective.targets)
     origin: dict[str, object] = {
         "bundle": space.bundle.hash,
         "seed": search.seed,
         "command": "optimise",
-        "objective": objective.name,
-        "budget": search.budget,
-        "method": search.method,
-        "radius": search.radius,
-        "batch_size": search.batch_size,
-        "fidelity": search.fidelity,
+        **settings_of(search),
     }
-    _run(search, args, origin)
+
+    def save() -> None:
+        write_history(search, Path(args.history), origin)
+
+    kept = save if args.history else None
+    run(search, tell_best=len(args.target) == 1, save=kept, every=SAVE_SECONDS)
     found = best_calls(search, objective.targets)
     if len(objective.targets) > 1:
         print(f"Pareto front of {', '.join(objective.targets)}: {len(found)} molecules")

@@ -1,128 +1,29 @@
-"""What `optimise` leaves: the table of the best molecules, the history of calls, plots."""
+"""What `optimise` leaves of molecules: the table of the best, the history of calls, plots."""
 
 from __future__ import annotations
 
-import io
-import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from domains.smiles.files import write_molecules
-from tvae_core.files import write_whole
 from tvae_core.optimise import Search
 from tvae_core.optimise_types import Call
-from tvae_core.plots import plot_format
+from tvae_core.verbs import report
+from tvae_core.verbs.report import HISTORY
+from tvae_core.verbs.report import best_calls as best_calls
+from tvae_core.verbs.report import draw as draw
+from tvae_core.verbs.report import summary as summary
 
-HISTORY = "history.csv"
-
-
-def best_calls(search: Search, targets: Sequence[str]) -> list[Call]:
-    """The feasible molecules, best first; with several targets, their Pareto front."""
-    if len(targets) > 1:
-        return search.pareto(targets)
-    found = [call for call in search.calls if call.feasible and not math.isnan(call.score)]
-    return sorted(found, key=lambda call: -call.score)
-
-
-def table(calls: Sequence[Call], most: int = 20) -> str:
-    """Molecules with the parts of their score."""
-    if not calls:
-        return "no molecule met the constraints"
-    names = list(calls[0].values)
-    if names != [*names[:1]] or not math.isclose(calls[0].score, calls[0].values[names[0]]):
-        names = ["score", *names]
-    heads = ["call", *names]
-    wide = [max(len(head), 8) for head in heads]
-    lines = ["  ".join(f"{h:>{w}}" for h, w in zip(heads, wide, strict=True)) + "  smiles"]
-    for call in calls[:most]:
-        parts = {"score": call.score} | call.values
-        cells = [str(call.number), *(_shown(parts[name]) for name in names)]
-        row = "  ".join(f"{c:>{w}}" for c, w in zip(cells, wide, strict=True))
-        lines.append(f"{row}  {call.text}")
-    if len(calls) > most:
-        lines.append(f"... and {len(calls) - most:,} more; -o FILE writes them all")
-    return "\n".join(lines)
-
-
-def _shown(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4g}"
-
-
-def summary(search: Search, targets: Sequence[str]) -> str:
-    """The figures of a search in a line or two."""
-    line = (
-        f"{search.spent:,} calls of {search.budget:,}, {search.decoded:,} codes decoded, "
-        f"{sum(call.feasible for call in search.calls):,} feasible"
-    )
-    best = search.best
-    if best is None or len(targets) > 1:
-        return line
-    line += f"\nbest {best.score:.4f} at call {best.number}: {best.text}"
-    if search.start is not None and search.calls and not math.isnan(search.calls[0].score):
-        first = search.calls[0].score
-        line += f"\nstart {first:.4f}, improved by {best.score - first:.4f}"
-    return line
+table = partial(report.table, unit="molecule", head="smiles")
 
 
 def rows_of(calls: Sequence[Call]) -> list[dict[str, object]]:
     """Molecules as rows of a file."""
-    return [
-        {
-            "smiles": call.text,
-            "score": call.score,
-            "feasible": call.feasible,
-            "violation": call.violation,
-            **call.values,
-            "call": call.number,
-            "generation": call.generation,
-        }
-        for call in calls
-    ]
+    return report.rows_of(calls, "smiles")
 
 
 def write_history(search: Search, folder: Path, origin: Mapping[str, object]) -> None:
     """Saves the search for `--resume`, and every call as a table."""
     search.save(folder)
-    rows = rows_of(search.calls)
-    for row, best in zip(rows, search.history_best().tolist(), strict=True):
-        row["best_so_far"] = best
-    write_molecules(folder / HISTORY, rows, "csv", origin)
-
-
-def draw(search: Search, targets: Sequence[str], path: Path, origin: Mapping[str, Any]) -> None:
-    """Draws the best score after each call and, for two targets, the Pareto front.
-
-    Raises:
-        ValueError: for an ending that is neither png nor svg.
-    """
-    import matplotlib
-
-    kind = plot_format(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    both = len(targets) == 2
-    figure = Figure(figsize=(10 if both else 6, 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
-    numbers = range(1, search.spent + 1)
-    good = [call for call in search.calls if call.feasible]
-    axes[0].plot([c.number for c in good], [c.score for c in good], ".", color="#b0bec5")
-    axes[0].step(numbers, search.history_best(), where="post", color="#1565c0")
-    axes[0].set(
-        xlabel="calls of the score", ylabel="best so far" if not both else "sum, best so far"
-    )
-    if both:
-        front = search.pareto(targets)
-        for calls, style in ((good, {"color": "#b0bec5", "ls": ""}), (front, {"color": "#c62828"})):
-            places = [[c.values[name] for c in calls] for name in targets]
-            axes[1].plot(*places, marker=".", **style)
-        axes[1].set(xlabel=targets[0], ylabel=targets[1], title=f"Pareto front of {len(front)}")
-    figure.suptitle(search.objective.name[:90], fontsize=9)
-    buffer = io.BytesIO()
-    told = f"bundle {origin['bundle']}, seed {origin['seed']}, {origin['method']}"
-    with matplotlib.rc_context({"svg.hashsalt": "optimise"}):
-        meta = {"Title": told, "Date": None} if kind == "svg" else {"Title": told}
-        figure.savefig(buffer, format=kind, dpi=150, metadata=meta)
-    write_whole(path, buffer.getvalue())
+    write_molecules(folder / HISTORY, report.history_rows(search, "smiles"), "csv", origin)

@@ -38,6 +38,7 @@ from tvae_core.files import check_parent, whole_file
 from tvae_core.generate import check_sampling
 from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
+from tvae_core.verbs.arguments import with_values
 
 SHOWN = ("qed", "sa", "logp", "weight")
 
@@ -141,11 +142,7 @@ def _print_funnel(result: FunnelResult, args: Any) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
-    given = list(sys.argv[1:] if argv is None else argv)
-    while "--sort" in given[:-1]:  # argparse takes the value of `--sort -sa` for a flag
-        place = given.index("--sort")
-        given[place : place + 2] = [f"--sort={given[place + 1]}"]
-    args = _parser().parse(given)
+    args = _parser().parse(with_values(argv, "--sort"))
     check_sampling(args.temperature or 0.0, args.top_p)
     options = FunnelOptions(
         alerts=args.alerts,

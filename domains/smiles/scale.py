@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from domains.smiles.cells import Row
 from domains.smiles.engine_local import run_local
 from domains.smiles.funnel import Funnel, FunnelResult
 from domains.smiles.novelty import KnownSet
 from domains.smiles.scale_output import write_output
 from domains.smiles.scale_parts import Job, PartError, part_file, read_note
+from tvae_core.cells import Row
 from tvae_core.cli import Bar, CommandError
 from tvae_core.files import OutputError, json_text, write_whole
 

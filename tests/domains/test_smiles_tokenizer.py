@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from domains.smiles.tokenizer import (
-    ALPHABET,
-    ESCAPE,
     MIN_VOCAB_SIZE,
     build_tokenizer,
     encode_many,
     load_tokenizer,
 )
+from tvae_core.byte_pair import ALPHABET, ESCAPE
 
 PARTS = ["C", "c1ccccc1", "Cl", "Br", "[nH]1cccc1", "[C@@H](C)", "[C@H](N)", "C(=O)[O-]", "[NH3+]"]
 PARTS += ["O", "N", "C%12CCCC%12", "[13CH3]", "/C=C/", "S(=O)(=O)", "[N+](=O)[O-]", "F"]

@@ -1,4 +1,4 @@
-"""Rows of molecules and their values as the cells of a file."""
+"""Rows of items and their values as the cells of a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 Row = Mapping[str, object]
-"""A molecule: `smiles` and whatever else there is to tell."""
+"""An item: its text and whatever else there is to tell."""
 
 
 def clean(value: object) -> object:
@@ -43,12 +43,17 @@ def cell(value: object) -> str:
 
 
 def provenance(metadata: Mapping[str, object]) -> str:
-    """Where molecules are from as JSON on one line; empty if nothing is told."""
+    """Where items are from as JSON on one line; empty if nothing is told."""
     return json.dumps(clean(metadata), ensure_ascii=False) if metadata else ""
 
 
-def columns(rows: Iterable[Row]) -> tuple[list[str], Iterable[Row]]:
-    """The columns of rows, and the rows; those of a stream are the columns of its first row."""
+def columns(rows: Iterable[Row], first: str) -> tuple[list[str], Iterable[Row]]:
+    """The columns of rows, and the rows; those of a stream are the columns of its first row.
+
+    Args:
+        rows: a sequence or a stream.
+        first: the column that stands first, and is there without any row.
+    """
     looked: Iterable[Row]
     if isinstance(rows, Sequence):
         looked = rows
@@ -56,4 +61,4 @@ def columns(rows: Iterable[Row]) -> tuple[list[str], Iterable[Row]]:
         stream = iter(rows)
         looked = list(itertools.islice(stream, 1))
         rows = itertools.chain(looked, stream)
-    return list(dict.fromkeys(["smiles", *(key for row in looked for key in row)])), rows
+    return list(dict.fromkeys([first, *(key for row in looked for key in row)])), rows

@@ -1,10 +1,11 @@
 """Expressions over scores, such as `qed - 0.1*sa` or `-abs(logp - 2.5)`, read without `eval`.
 
-    Expression("qed - 0.1*sa").evaluate({"qed": array, "sa": array})
+    Expression("qed - 0.1*sa", known=["qed", "sa"]).evaluate({"qed": array, "sa": array})
 
-Allowed are numbers, names of scores, `+ - * / **`, comparisons (1 or 0), brackets and the functions
-`abs`, `min`, `max`, `sqrt`, `log` (natural), `exp` and `clip(x, low, high)`. What is not defined (a
-root of a negative number, anything with NaN in it) is NaN.
+The names are the caller's; an unknown one is answered with the nearest. Allowed are numbers, names
+of scores, `+ - * / **`, comparisons (1 or 0), brackets and the functions `abs`, `min`, `max`,
+`sqrt`, `log` (natural), `exp` and `clip(x, low, high)`. What is not defined (a root of a negative
+number, anything with NaN in it) is NaN.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from domains.smiles.chem import unknown_name
-from domains.smiles.scores import FloatArray
+from tvae_core.names import unknown_name
+
+FloatArray = npt.NDArray[np.float64]
 
 MAX_LENGTH = 500
 

@@ -1,4 +1,4 @@
-"""Molecules to Parquet, all at once or table by table in bounded memory."""
+"""Rows to Parquet, all at once or table by table in bounded memory."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from domains.smiles.cells import Row, clean, columns, provenance
+from tvae_core.cells import Row, clean, columns, provenance
 
 
-def write_parquet(path: Path, rows: Iterable[Row], metadata: Mapping[str, object]) -> None:
-    """Writes rows as one table; its columns are those of all rows."""
+def write_parquet(
+    path: Path, rows: Iterable[Row], metadata: Mapping[str, object], first: str = "text"
+) -> None:
+    """Writes rows as one table; its columns are those of all rows, `first` before the others."""
     listed = list(rows)
-    names, _ = columns(listed)
+    names, _ = columns(listed, first)
     table = pa.table({name: pa.array([_exact(row.get(name)) for row in listed]) for name in names})
     write_tables(path, [table], metadata)
 

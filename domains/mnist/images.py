@@ -1,0 +1,122 @@
+"""Pictures to digits: pooling and quantising as the data sets do it, and image files.
+
+`to_levels(pixels, 14)` takes 28 x 28 MNIST images (white ink on black, 0 to 255) to the small
+size.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from domains.mnist.text import Levels
+from tvae_core.domain import DomainError
+
+Pixels = npt.NDArray[np.uint8]
+"""Grey pixels, `(..., height, width)`, 0 (background) to 255 (ink)."""
+
+SIDE = 28
+"""Side of an MNIST image."""
+_BOX = 20
+_MOST_PIXELS = 16_000_000
+
+
+def to_levels(pixels: Pixels, side: int) -> Levels:
+    """Max pooling, then 64 levels: each the brightness divided by four.
+
+    Args:
+        pixels: `(..., 28, 28)`.
+        side: 9, 14 or 28. For 9 the images lose their first row and column, which are empty in
+            MNIST, and are pooled 3 x 3.
+
+    Returns:
+        `(..., side, side)`.
+    """
+    return pool(pixels, side) >> np.uint8(2)
+
+
+def pool(images: Pixels, side: int) -> Pixels:
+    """Max pooling to `(..., side, side)`; what cannot be divided evenly loses its first rows."""
+    factor = images.shape[-1] // side
+    cut = images[..., images.shape[-2] - factor * side :, images.shape[-1] - factor * side :]
+    shape = (*images.shape[:-2], side, factor, side, factor)
+    return np.asarray(cut.reshape(shape).max(axis=(-3, -1)), dtype=np.uint8)
+
+
+def resample(images: Pixels, side: int) -> npt.NDArray[np.float32]:
+    """Bilinear resizing of square images to `(..., side, side)`, edges aligned; any level range."""
+    old = images.shape[-1]
+    places = np.clip((np.arange(side) + 0.5) * old / side - 0.5, 0, old - 1)
+    low = np.minimum(places.astype(np.int64), max(old - 2, 0))
+    weights = np.zeros((side, old), dtype=np.float32)
+    np.add.at(weights, (np.arange(side), low), (1 - (places - low)).astype(np.float32))
+    np.add.at(
+        weights, (np.arange(side), np.minimum(low + 1, old - 1)), (places - low).astype(np.float32)
+    )
+    found: npt.NDArray[np.float32] = weights @ images.astype(np.float32) @ weights.T
+    return found
+
+
+def read_image(path: Path, side: int) -> Levels:
+    """The digit in an image file (png, pgm, ...), brought into MNIST's shape.
+
+    An image of 28 x 28 is taken as it is. Any other is cropped to its ink, scaled into 20 x 20
+    pixels and centred by mass in 28 x 28, as MNIST was made (http://yann.lecun.com/exdb/mnist/).
+    Dark ink on a light ground is inverted.
+
+    Raises:
+        DomainError: no such file, no image, a huge or an empty one.
+    """
+    return to_levels(read_pixels(path), side)
+
+
+def read_pixels(path: Path) -> Pixels:
+    """The `(28, 28)` pixels of an image file; see `read_image`."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if width * height > _MOST_PIXELS:
+                raise DomainError(f"{path}: {width} x {height} pixels are too many for a digit")
+            grey = np.asarray(image.convert("L"), dtype=np.uint8)
+    except UnidentifiedImageError:
+        raise DomainError(f"{path} is not an image") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, DomainError):
+            raise
+        raise DomainError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(edge) > 127:
+        grey = np.uint8(255) - grey
+    return grey if grey.shape == (SIDE, SIDE) else _fit(grey, path)
+
+
+def _fit(grey: Pixels, path: Path) -> Pixels:
+    from PIL import Image
+
+    ink = grey > 64
+    if not ink.any():
+        raise DomainError(f"{path}: a blank image")
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    box = grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = _BOX / max(box.shape)
+    size = [max(1, round(length * scale)) for length in box.shape]
+    small = np.asarray(Image.fromarray(box).resize((size[1], size[0]), Image.Resampling.BOX))
+    mass = small.astype(np.float64).sum()
+    if not mass:
+        raise DomainError(f"{path}: a blank image")
+    centre = [
+        float((small.sum(axis=1 - axis) * (np.arange(size[axis]) + 0.5)).sum() / mass)
+        for axis in (0, 1)
+    ]
+    top, left = (
+        int(np.clip(round(SIDE / 2 - centre[axis]), 0, SIDE - size[axis])) for axis in (0, 1)
+    )
+    canvas = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    canvas[top : top + size[0], left : left + size[1]] = small
+    return canvas

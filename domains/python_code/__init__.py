@@ -1,0 +1,1 @@
+"""Python lines: single statements as text, checked with `ast` and never executed."""

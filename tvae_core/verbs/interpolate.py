@@ -1,0 +1,138 @@
+"""`python -m domains.<name>.interpolate [CKPT] A B`: the way from one item to another."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tvae_core.cli import CommandError
+from tvae_core.commands import (
+    DomainCommands,
+    add_fidelity_argument,
+    add_run_arguments,
+    open_space,
+    parser_for,
+    read_checkpoint_first,
+)
+from tvae_core.domain import FloatArray, Verdict
+from tvae_core.similarity import Similarity, similarity_of
+from tvae_core.space import LatentSpace, PathPoint
+from tvae_core.verbs.arguments import read_item
+from tvae_core.verbs.output import (
+    add_output_arguments,
+    check_output,
+    item_rows,
+    number,
+    table,
+    write_rows,
+)
+
+_ABOUT = """The way from one {unit} to another, both ends included.
+
+Without --fidelity the dial follows the path: both ends are reproduced, the points between are
+decoded at the noise level that the other end makes. What starts with a hyphen goes after "--".
+"""
+
+
+def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = None) -> int:
+    """`python -m domains.<name>.interpolate [CKPT] A B [--steps 9] [-o FILE] ...`.
+
+    Args:
+        commands: the domain's.
+        argv: arguments; by default the command line.
+    """
+    parser = parser_for(commands, "interpolate", _ABOUT.format(unit=commands.unit))
+    parser.add_argument("items", nargs="+", metavar="[CKPT] A B")
+    parser.add_argument("--steps", type=int, default=9, help="points, both ends included")
+    parser.add_argument("--how", choices=("slerp", "lerp"), default="slerp")
+    parser.add_argument("--per-token", action="store_true", help="an arc for each latent token")
+    add_fidelity_argument(parser, "follow the path")
+    add_output_arguments(parser, commands)
+    add_run_arguments(parser)
+    args = parser.parse(argv)
+    args.bundle, given = read_checkpoint_first(args.items, 2, commands)
+    if args.steps < 2:
+        raise CommandError(f"--steps must be at least 2, not {args.steps}", 2)
+    a, b = (read_item(commands, item, what) for item, what in zip(given, "AB", strict=True))
+    if args.output:
+        check_output(args.output, commands, args.format)
+    space = open_space(args, commands.domain)
+    points = space.interpolate(a, b, args.steps, args.how, args.per_token, args.fidelity)
+    verdicts = commands.domain.check([point.text for point in points])
+    rows = _rows(commands, space, points, verdicts, (a, b))
+    print(_table(rows, commands))
+    print(_summary(verdicts))
+    if args.output:
+        origin = {
+            "bundle": space.bundle.hash,
+            "seed": args.seed,
+            "command": "interpolate",
+            "domain": commands.domain.name,
+            "a": a,
+            "b": b,
+            "steps": args.steps,
+            "how": args.how,
+            "per_token": args.per_token,
+            "fidelity": "path" if args.fidelity is None else args.fidelity,
+        }
+        write_rows(args.output, rows, origin, commands, args.format)
+        print(f"wrote {len(rows)} {commands.unit}s to {args.output}", file=sys.stderr)
+    return 0
+
+
+def likeness(
+    measure: Similarity, texts: Sequence[str], verdicts: Sequence[Verdict], other: str
+) -> FloatArray:
+    """How alike each text is to another one, `(n,)`; NaN for invalid texts."""
+    out = np.full(len(texts), np.nan)
+    valid = [index for index, verdict in enumerate(verdicts) if verdict.ok]
+    if valid:
+        out[valid] = measure([texts[index] for index in valid], [other] * len(valid))
+    return out
+
+
+def _rows(
+    commands: DomainCommands,
+    space: LatentSpace,
+    points: Sequence[PathPoint],
+    verdicts: Sequence[Verdict],
+    ends: Sequence[str],
+) -> list[dict[str, Any]]:
+    forms = [v.canonical or p.text for v, p in zip(verdicts, points, strict=True)]
+    measure = similarity_of(space)
+    return item_rows(
+        forms,
+        commands.domain.score(forms),
+        t=[point.t for point in points],
+        fidelity=[point.fidelity for point in points],
+        similarity_to_a=likeness(measure, forms, verdicts, ends[0]).tolist(),
+        similarity_to_b=likeness(measure, forms, verdicts, ends[1]).tolist(),
+        valid=[verdict.ok for verdict in verdicts],
+        reason=[verdict.reason for verdict in verdicts],
+        character=[None if v.position is None else v.position + 1 for v in verdicts],
+    )
+
+
+def _table(rows: Sequence[dict[str, Any]], commands: DomainCommands) -> str:
+    lines = []
+    for row in rows:
+        note = "" if row["valid"] else f"   ({row['reason']})"
+        setting = "auto" if math.isnan(row["fidelity"]) else f"{row['fidelity']:.2f}"
+        likes = [number(row[f"similarity_to_{end}"], ".2f") for end in "ab"]
+        lines.append([f"{row['t']:.2f}", setting, *likes, commands.show(row["text"]) + note])
+    return table(["t", "fidelity", "to A", "to B", commands.unit], lines)
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    """How many points between are valid, copies of the ends excluded, as `evaluate` counts."""
+    ends = {verdicts[0].canonical, verdicts[-1].canonical}
+    between = [v for v in verdicts[1:-1] if not v.ok or v.canonical not in ends]
+    distinct = len({verdict.canonical for verdict in verdicts if verdict.ok})
+    valid = sum(verdict.ok for verdict in between)
+    return (
+        f"valid between, without copies of the ends: {valid} of {len(between)}; {distinct} distinct"
+    )

@@ -1,0 +1,100 @@
+"""`python -m domains.<name>.neighbours [CKPT] ITEM -n 50 --radius 0.5`: items around one."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+
+from tvae_core.cli import Bar, CommandError, positive_int
+from tvae_core.commands import (
+    DomainCommands,
+    add_fidelity_argument,
+    add_run_arguments,
+    open_space,
+    parser_for,
+    read_checkpoint_first,
+)
+from tvae_core.latent_ops import check_radius
+from tvae_core.similarity import similarity_of
+from tvae_core.verbs.arguments import read_item
+from tvae_core.verbs.output import (
+    add_output_arguments,
+    check_output,
+    item_rows,
+    number,
+    shown_columns,
+    table,
+    write_rows,
+)
+
+_ABOUT = """The {unit}s that codes around the code of one decode to, the most similar first.
+
+The radius is in units of the codes' own spread; without --fidelity each code is decoded at the
+noise level of the radius. What starts with a hyphen goes after "--".
+"""
+
+
+def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = None) -> int:
+    """`python -m domains.<name>.neighbours [CKPT] ITEM [-n 50] [--radius 0.5] [-o FILE] ...`.
+
+    Args:
+        commands: the domain's.
+        argv: arguments; by default the command line.
+    """
+    parser = parser_for(commands, "neighbours", _ABOUT.format(unit=commands.unit))
+    parser.add_argument("items", nargs="+", metavar="[CKPT] ITEM")
+    parser.add_argument("-n", "--n", type=positive_int, default=50, help="codes to decode")
+    parser.add_argument("--radius", type=float, default=0.5)
+    add_fidelity_argument(parser, "that of the radius")
+    add_output_arguments(parser, commands)
+    add_run_arguments(parser)
+    args = parser.parse(argv)
+    args.bundle, (item,) = read_checkpoint_first(args.items, 1, commands)
+    if args.fidelity == "auto":
+        raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
+    check_radius(args.radius)
+    centre = read_item(commands, item, "ITEM")
+    if args.output:
+        check_output(args.output, commands, args.format)
+    domain = commands.domain
+    space = open_space(args, domain)
+    bar = Bar("decode", commands.unit)
+    found = space.neighbours(centre, args.n, args.radius, args.seed, args.fidelity, bar)
+    verdicts = domain.check(found.texts)
+    pairs = zip(found.texts, verdicts, strict=True)
+    counts = Counter(text if v.canonical is None else v.canonical for text, v in pairs if v.ok)
+    texts = list(counts)
+    known = commands.known(space.bundle.path)
+    more = {} if known is None else {"novel": [not hit for hit in known(texts)]}
+    likeness = similarity_of(space)(texts, [centre] * len(texts)).tolist()
+    rows = item_rows(
+        texts, domain.score(texts), similarity=likeness, count=list(counts.values()), **more
+    )
+    rows.sort(key=lambda row: -row["similarity"] if row["similarity"] == row["similarity"] else 1)
+    print(f"valid {counts.total()} of {args.n}, {len(rows)} distinct")
+    heads = shown_columns(commands, dict.fromkeys(domain.score([])))
+    lines = [
+        [
+            number(row["similarity"], ".3f"),
+            str(row["count"]),
+            *(number(row[name]) for name in heads),
+            commands.show(row["text"]),
+        ]
+        for row in rows
+    ]
+    print("\n" + table(["similarity", "times", *heads, commands.unit], lines))
+    if args.output:
+        origin = {
+            "bundle": space.bundle.hash,
+            "seed": args.seed,
+            "command": "neighbours",
+            "domain": domain.name,
+            "centre": centre,
+            "n": args.n,
+            "radius": args.radius,
+            "fidelity": found.fidelity,
+        }
+        write_rows(args.output, rows, origin, commands, args.format)
+        print(f"wrote {len(rows)} {commands.unit}s to {args.output}", file=sys.stderr)
+    return 0
