@@ -12,7 +12,7 @@ PY     := $(VENV)/bin/python
 EXTRAS := smiles,python_code,moses,optimise,bo,evaluate,app,tracking,dev
 PORT   ?= 8501
 HOST   ?= 127.0.0.1
-APP    ?= molecules
+APP    ?= home
 DOMAIN ?= smiles
 
 # The first interpreter that is new enough; only looked for while .venv is being built.
@@ -57,7 +57,7 @@ $(STAMP): pyproject.toml
 	@printf '%s\n' "$$SETUP_KEY" > $@
 
 # --- run -----------------------------------------------------------------------------------------
-app: setup ## serve an app in the browser (APP=molecules PORT=8501 HOST=127.0.0.1)
+app: setup ## serve the apps in the browser (APP=molecules for one, PORT=8501 HOST=127.0.0.1)
 	$(PY) -m streamlit run apps/$(APP).py --server.address $(HOST) --server.port $(PORT) \
 	  --server.showEmailPrompt false --browser.gatherUsageStats false
 

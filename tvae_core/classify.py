@@ -25,7 +25,7 @@ from tvae_core.intervals import Estimate, share_of
 Stage = Callable[[str, int, int], None]
 
 MOST_TRAIN, MOST_TEST, MOST_RBF = 7000, 2000, 5000
-"""Most rows that are fitted, judged, and fitted by the RBF SVM, whose cost grows as their square."""
+"""Most rows fitted, judged, and fitted by the RBF SVM, whose cost grows as their square."""
 
 PROBES = (
     ("probe_accuracy", "code, linear probe (logistic regression)"),
@@ -37,8 +37,9 @@ PROBES = (
 )
 """The accuracies of `classify`, with what they are called in tables."""
 
-_C_PROBE = (1e-3, 1e-2, 1e-1, 1.0)
-_C_SVM = (1e-4, 1e-3, 1e-2, 1e-1)
+_PER_MEAN = (1.0, 10.0, 100.0, 1000.0)
+_SVM_PER_MEAN = (1.0, 10.0, 100.0)
+"""C times the rows: the weight of their mean loss, which is comparable over numbers of rows."""
 _C_RBF = (1.0, 10.0)
 _C_TFIDF = (0.1, 0.3, 1.0)
 _MOST_CHOICE = 2000
@@ -48,6 +49,8 @@ _TERM = r"\w+|[^\w\s]+"
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Make = Callable[[float, int], Any]
+"""Makes a model of a setting and the number of rows that it will be fitted to."""
 
 
 def can_classify() -> bool:
@@ -151,7 +154,8 @@ def _some(labels: Sequence[str], most: int, rng: np.random.Generator) -> list[in
 def _every_label_first(rows: Sequence[int], labels: Sequence[str]) -> list[int]:
     """The rows with two of each label in front, so that the first thousands have them all."""
     met: Counter[str] = Counter()
-    front, rest = [], []
+    front: list[int] = []
+    rest: list[int] = []
     for i in rows:
         met[labels[i]] += 1
         (front if met[labels[i]] <= 2 else rest).append(i)
@@ -174,51 +178,50 @@ def _probes(seed: int) -> list[tuple[str, Callable[[Any, IntArray], Any]]]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import SVC
 
-    def linear(c: float) -> Any:
-        return LogisticRegression(C=c, max_iter=300)
+    def linear(weight: float, n: int) -> Any:
+        return LogisticRegression(C=weight / n, max_iter=300)
 
-    def rbf(c: float) -> Any:
+    def svm(weight: float, n: int) -> Any:
+        return _linear_svm(seed, tol=1e-2)(weight / n, n)
+
+    def rbf(c: float, n: int) -> Any:
         return SVC(C=c, kernel="rbf", gamma="scale")
 
-    svm, few = _linear_svm(seed, tol=1e-2), slice(_MOST_CHOICE)
+    few = slice(_MOST_CHOICE)
 
     def fit_svm(x: Any, y: IntArray) -> Any:
-        return svm(_best(svm, _C_SVM, x[few], y[few], seed)).fit(x, y)
+        return svm(_best(svm, _SVM_PER_MEAN, x[few], y[few], seed), len(y)).fit(x, y)
 
     def fit_rbf(x: Any, y: IntArray) -> Any:
-        c = _best(rbf, _C_RBF, x[few], y[few], seed)
-        return rbf(c).fit(x[:MOST_RBF], y[:MOST_RBF])
+        x, y = x[:MOST_RBF], y[:MOST_RBF]
+        return rbf(_best(rbf, _C_RBF, x[few], y[few], seed), len(y)).fit(x, y)
 
     return [
-        ("probe_accuracy", lambda x, y: _chosen(linear, _C_PROBE, x, y, seed)),
+        ("probe_accuracy", lambda x, y: _chosen(linear, _PER_MEAN, x, y, seed)),
         ("probe_svm_accuracy", fit_svm),
         ("probe_rbf_accuracy", fit_rbf),
     ]
 
 
-def _linear_svm(seed: int, tol: float = 1e-4) -> Callable[[float], Any]:
+def _linear_svm(seed: int, tol: float = 1e-4) -> Make:
     from sklearn.svm import LinearSVC
 
-    return lambda c: LinearSVC(C=c, dual="auto", tol=tol, random_state=seed, max_iter=1000)
+    return lambda c, n: LinearSVC(C=c, dual="auto", tol=tol, random_state=seed, max_iter=1000)
 
 
-def _chosen(
-    make: Callable[[float], Any], settings: Sequence[float], x: Any, y: IntArray, seed: int
-) -> Any:
+def _chosen(make: Make, settings: Sequence[float], x: Any, y: IntArray, seed: int) -> Any:
     """A model with the best of the settings, fitted to all rows."""
-    return make(_best(make, settings, x, y, seed)).fit(x, y)
+    return make(_best(make, settings, x, y, seed), len(y)).fit(x, y)
 
 
-def _best(
-    make: Callable[[float], Any], settings: Sequence[float], x: Any, y: IntArray, seed: int
-) -> float:
+def _best(make: Make, settings: Sequence[float], x: Any, y: IntArray, seed: int) -> float:
     """The setting that is right most often on a part of the rows; the smallest of equals."""
     part = _held_part(y, seed)
     fitted, judged = np.flatnonzero(~part), np.flatnonzero(part)
     if not len(judged) or len(np.unique(y[fitted])) < 2:
         return settings[len(settings) // 2]
     right = [
-        float((make(c).fit(x[fitted], y[fitted]).predict(x[judged]) == y[judged]).mean())
+        _share_right(make(c, len(fitted)).fit(x[fitted], y[fitted]), x[judged], y[judged])
         for c in settings
     ]
     return settings[int(np.argmax(right))]
@@ -233,6 +236,10 @@ def _held_part(y: IntArray, seed: int) -> BoolArray:
         rows = rng.permutation(np.flatnonzero(y == label))
         part[rows[: len(rows) // share]] = True
     return part
+
+
+def _share_right(model: Any, x: Any, y: IntArray) -> float:
+    return float((model.predict(x) == y).mean())
 
 
 def _accuracy(model: Any, x: Any, wanted: IntArray) -> Estimate:

@@ -6,27 +6,20 @@ A domain's `train.py`, `sample.py`, ... are a few lines over this module.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tvae_core.card import model_card
-from tvae_core.cli import Bar, CommandError, CommandParser, fidelity_setting, use_threads
+from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
-from tvae_core.evaluate import evaluate
-from tvae_core.files import check_file, json_text, write_whole
-from tvae_core.intervals import with_bounds
 from tvae_core.measures import Known
 from tvae_core.names import one_line
-from tvae_core.plots import draw_page, plot_format
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
 from tvae_core.presets import Merged as Merged
-from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
 from tvae_core.tables import dial_table as dial_table
-from tvae_core.tables import geometry_table
 
 
 @dataclass(frozen=True)
@@ -183,76 +176,10 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
 def evaluate_command(
     commands: DomainCommands, argv: Sequence[str] | None = None, note: str = ""
 ) -> int:
-    """`python -m domains.<name>.evaluate [CKPT]`: the benchmark as a table and as JSON.
+    """`python -m domains.<name>.evaluate [CKPT]`, see `tvae_core.evaluate_command`."""
+    from tvae_core.evaluate_command import run_evaluation
 
-    Args:
-        commands: the domain's.
-        argv: arguments; by default the command line.
-        note: added to the help, for what else the domain's `evaluate` does.
-    """
-    from tvae_core.data import PreparedSet
-
-    name = commands.domain.name
-    parser = parser_for(commands, "evaluate", f"Measure a bundle on held-out data. {note}".rstrip())
-    add_space_arguments(parser, commands)
-    parser.add_argument(
-        "--data", default=f"data/{name}", help="prepared set with the held-out data"
-    )
-    parser.add_argument("--split", default=None, help="split to evaluate on (default: test)")
-    parser.add_argument("-n", "--n", type=int, default=2000, help="held-out items (default 2000)")
-    parser.add_argument("--samples", type=int, default=1000, help="prior samples a setting")
-    parser.add_argument("--paths", type=int, default=200, help="interpolation paths a setting")
-    parser.add_argument("--prior", choices=PRIORS, default="flow")
-    parser.add_argument("--json", default=None, metavar="FILE", help="also write one flat object")
-    parser.add_argument(
-        "--plot", default=None, metavar="FILE", help="also draw it all, as .svg, .png or .pdf"
-    )
-    parser.add_argument(
-        "--geometry",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="smoothness of walks, neighbourhoods by radius, spectrum of the codes (default: yes)",
-    )
-    args = parser.parse(argv)
-    for flag in ("n", "samples", "paths"):
-        if getattr(args, flag) < 1:
-            raise CommandError(f"--{flag} must be at least 1, not {getattr(args, flag)}", 2)
-    for out in (args.json, args.plot):
-        if out:
-            check_file(Path(out))
-    if args.plot:
-        plot_format(Path(args.plot))
-    space = open_space(args, commands.domain)
-    prepared = PreparedSet(args.data, name)
-    split = args.split or prepared.final
-    rows = prepared.rows(split)
-    import numpy as np
-
-    chosen = np.random.default_rng(args.seed).permutation(len(rows))[: max(args.n, 4)]
-    bar = Bar("evaluate", "stage")
-    result = evaluate(
-        space,
-        rows.texts(chosen.tolist()),
-        n_samples=args.samples,
-        n_paths=args.paths,
-        seed=args.seed,
-        prior=args.prior,
-        known=commands.known(space.bundle.path),
-        geometry=args.geometry,
-        stage=lambda what, done, total: bar(done, total),
-    )
-    print(dial_table(result))
-    if args.geometry:
-        print(f"\n{geometry_table(result)}")
-    if args.json:
-        record = with_bounds(result.flat()) | {"seed": args.seed, "bundle": space.bundle.hash}
-        write_whole(Path(args.json), json_text(record))
-        print(f"wrote {args.json}", file=sys.stderr)
-    if args.plot:
-        caption = f"{space.bundle.path.name} {space.bundle.hash}, {split} of {args.data}"
-        draw_page(result, Path(args.plot), f"{caption}, n {args.n}, seed {args.seed}")
-        print(f"wrote {args.plot}", file=sys.stderr)
-    return 0
+    return run_evaluation(commands, argv, note)
 
 
 def _reader(kind: type) -> Callable[[str], Any]:

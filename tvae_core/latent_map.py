@@ -151,7 +151,9 @@ def map_bytes(found: LatentMap, kind: str = "svg", caption: str = "") -> bytes:
         colour = _OTHER if number < 0 and common else _COLOURS[max(number, 0)]
         marker = "o" if number < len(_COLOURS) // 2 else "^"
         handles.append(
-            axes.scatter(*places.T, s=size, c=colour, marker=marker, alpha=0.8, linewidths=0)
+            axes.scatter(
+                places[:, 0], places[:, 1], s=size, c=colour, marker=marker, alpha=0.8, linewidths=0
+            )
         )
         names.append(_plain(common[number]) if number >= 0 else _rest(found.labels, common))
     if common:

@@ -100,20 +100,21 @@ def path_sigma(steps: int, how: How = "slerp") -> Tensor:
     return far / near
 
 
-def grid(corners: Tensor, rows: int, columns: int) -> Tensor:
+def grid(corners: Tensor, rows: int, columns: int, how: How = "slerp") -> Tensor:
     """Codes of a 2-D grid spanned by four corner codes.
 
     Args:
         corners: `(4, n_latent, latent_size)`: top left, top right, bottom left, bottom right.
         rows: at least 2.
         columns: at least 2.
+        how: `slerp`, or `lerp` for a bilinear grid.
 
     Returns:
         `(rows, columns, n_latent, latent_size)`.
     """
-    left = path(corners[0], corners[2], rows)
-    right = path(corners[1], corners[3], rows)
-    return torch.stack([path(a, b, columns) for a, b in zip(left, right, strict=True)])
+    left = path(corners[0], corners[2], rows, how)
+    right = path(corners[1], corners[3], rows, how)
+    return torch.stack([path(a, b, columns, how) for a, b in zip(left, right, strict=True)])
 
 
 def check_radius(radius: float) -> None:

@@ -39,12 +39,8 @@ def draw_front(evaluation: Evaluation, path: Path) -> None:
     Raises:
         ValueError: for another ending.
     """
-    from matplotlib.figure import Figure
-
-    kind = plot_format(path)
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    _front(figure.subplots(), evaluation)
-    write_whole(path, figure_bytes(figure, kind))
+    front = Evaluation(evaluation.metrics, evaluation.dial)
+    write_whole(path, page_bytes(front, plot_format(path)))
 
 
 def draw_page(evaluation: Evaluation, path: Path, caption: str = "") -> None:

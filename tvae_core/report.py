@@ -17,45 +17,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tvae_core.classify import PROBES
 from tvae_core.domain import Domain, HasLabels
 from tvae_core.evaluate import Evaluation
 from tvae_core.files import sha256_file, write_whole
-from tvae_core.geometry import RADII, SETTINGS
-from tvae_core.intervals import Estimate
 from tvae_core.latent_map import LatentMap, make_map, map_bytes
 from tvae_core.plots import page_bytes
+from tvae_core.report_numbers import (
+    all_html,
+    dial_html,
+    headlines_html,
+    neighbours_html,
+    probes_html,
+)
 from tvae_core.report_parts import (
     Pictures,
     curves_svg,
     escaped,
     image,
     interpolations,
-    number,
     read_log,
     reconstructions,
     samples,
-    table,
 )
 from tvae_core.report_style import STYLE
 from tvae_core.showcase import Showcase
 from tvae_core.space import LatentSpace
-from tvae_core.tables import AROUND, COLUMNS
 from tvae_core.tracking import LOG_FILE
 
 REPORT_FILE = "report.html"
 
-HEADLINES = (
-    ("reconstruction_exact", "exact reconstruction"),
-    ("token_accuracy", "token accuracy"),
-    ("cycle_r2", "cycle R², at the shipped setting"),
-    ("prior_valid", "valid prior samples"),
-    ("prior_unique", "unique of the valid"),
-    ("prior_novel", "novel of the unique"),
-    ("interpolation_valid", "valid between two items"),
-    ("interpolation_distinct", "distinct items a path of 11"),
-    ("probe_accuracy", "label read by a linear probe"),
-)
 _FLAG = re.compile(r"^(\w+) = .*# flag --[\w-]+$", re.MULTILINE)
 
 
@@ -122,11 +112,11 @@ def _sections(report: Report) -> list[tuple[str, str, str]]:
     log = read_log(report.log) if report.log else {}
     curves = curves_svg(log)
     return [
-        ("numbers", "Numbers", _headlines(found)),
-        ("dial", "Along the fidelity dial", _dial(found)),
+        ("numbers", "Numbers", headlines_html(found)),
+        ("dial", "Along the fidelity dial", dial_html(found)),
         ("space", "The space", _page(found)),
-        ("neighbours", "Around held-out items", _neighbours(found)),
-        ("labels", "Labels read from the code", _probes(found.metrics)),
+        ("neighbours", "Around held-out items", neighbours_html(found)),
+        ("labels", "Labels read from the code", probes_html(found.metrics)),
         ("map", "Map of held-out codes", _map(report)),
         (
             "training",
@@ -148,7 +138,7 @@ def _sections(report: Report) -> list[tuple[str, str, str]]:
             "Interpolations",
             _about_texts(settings, interpolations, tables.get("interpolations"), drawn),
         ),
-        ("all", "Every number", _all(found)),
+        ("all", "Every number", all_html(found)),
         (
             "settings",
             "Settings",
@@ -157,65 +147,11 @@ def _sections(report: Report) -> list[tuple[str, str, str]]:
     ]
 
 
-def _headlines(found: Evaluation) -> str:
-    cards = [
-        f"<div><dt>{escaped(what)} <code>{key}</code></dt>"
-        f"<dd>{number(found.metrics[key], '.3f')}</dd></div>\n"
-        for key, what in HEADLINES
-        if key in found.metrics
-    ]
-    note = '<p class="note">Small numbers: 95% confidence intervals.</p>\n' if cards else ""
-    return f'<dl class="numbers">{"".join(cards)}</dl>\n{note}' if cards else ""
-
-
-def _dial(found: Evaluation) -> str:
-    if not found.dial:
-        return ""
-    columns = [c for c in COLUMNS if any(c[0] in row for row in found.dial)]
-    rows = [
-        [number(row[key], ".3f") if key in row else "–" for key, _ in columns] for row in found.dial
-    ]
-    return (
-        '<p class="note">1: follow the code; 0: stay valid.</p>\n'
-        f"{table([head for _, head in columns], rows, 'figures')}"
-    )
-
-
 def _page(found: Evaluation) -> str:
     if not found.dial:
         return ""
     alt = "reconstruction against validity along the dial, neighbourhoods, walks and spectrum"
     return image(page_bytes(found, "svg"), "svg", alt, "page")
-
-
-def _neighbours(found: Evaluation) -> str:
-    if found.geometry is None:
-        return ""
-    rows = []
-    for setting in SETTINGS:
-        prefix = "" if setting is None else f"dial_{setting:.2f}_"
-        for radius in RADII:
-            keys = [f"{prefix}{key}_r{radius:g}" for key, _ in AROUND]
-            held = [found.geometry.metrics.get(key, float("nan")) for key in keys]
-            told = "dial of the radius" if setting is None else f"dial {setting:g}"
-            rows.append([told, f"{radius:g}", *(number(value, ".3f") for value in held)])
-    return table(["decoded at", "radius", *(head for _, head in AROUND)], rows, "figures")
-
-
-def _probes(metrics: Mapping[str, float]) -> str:
-    rows = []
-    for key, what in PROBES:
-        if key in metrics:
-            bar = f'<span class="bar" style="width:{10 * float(metrics[key]):.2f}em"></span>'
-            rows.append([escaped(what), number(metrics[key], ".3f"), bar])
-    if not rows:
-        return ""
-    counts = {key: f"{metrics.get(f'probe_{key}', 0):,.0f}" for key in ("classes", "train", "test")}
-    note = (
-        f"{counts['classes']} labels, {counts['train']} training items, {counts['test']} held-out "
-        "ones. The codes were learned without labels."
-    )
-    return f'<p class="note">{note}</p>\n{table(["read by", "accuracy", ""], rows, "figures")}'
 
 
 def _map(report: Report) -> str:
@@ -237,16 +173,6 @@ def _about_texts(note: str, make: Any, rows: Any, pictures: Pictures) -> str:
 
 def _shown_settings(shown: Showcase | None) -> str:
     return ", ".join(f"{k} {v}" for k, v in shown.settings.items()) if shown else ""
-
-
-def _all(found: Evaluation) -> str:
-    rows = []
-    for key, value in found.flat().items():
-        ends = (value.low, value.high) if isinstance(value, Estimate) else ()
-        rows.append([f"<code>{escaped(key)}</code>", number(float(value)), *map(number, ends)])
-    rows = [row + [""] * (4 - len(row)) for row in rows]
-    held = table(["name", "value", "95% from", "to"], rows, "figures")
-    return f"<details><summary>{len(rows)} numbers</summary>{held}</details>\n" if rows else ""
 
 
 def write_run_report(

@@ -42,7 +42,8 @@ def number(value: float, digits: str = ".4g") -> str:
     """A number, whole in the `value` attribute; its interval below it, if it has one."""
     if math.isnan(value):
         return "–"
-    text = f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 2 else f"{value:{digits}}"
+    whole = digits == ".4g" and float(value).is_integer()
+    text = f"{value:,.0f}" if whole else f"{value:{digits}}"
     out = f'<data value="{float(value)!r}">{text}</data>'
     if isinstance(value, Estimate) and not math.isnan(value.low):
         low, high = (f"{end:{digits}}" for end in (value.low, value.high))
@@ -166,7 +167,7 @@ def interpolations(rows: Sequence[Shown], pictures: Pictures) -> str:
     out: list[str] = []
     for index, row in enumerate(rows):
         if index == 0 or float(row.origin) < float(rows[index - 1].origin):
-            out.append(f"{'</ol>' if out else ''}<h3>Path {len(out) + 1}</h3>\n<ol class=\"path\">")
+            out.append(f'{"</ol>" if out else ""}<h3>Path {len(out) + 1}</h3>\n<ol class="path">')
         step = f'<span class="share">{escaped(row.origin)}</span>'
         told = "" if row.ok else verdict(row)
         out[-1] += f"<li>{step}{pictures.shown(row.text, row.ok)}{told}</li>\n"

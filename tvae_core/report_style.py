@@ -39,7 +39,7 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; }
 .ok { color: var(--good); font-size: .8rem; } .bad { color: var(--bad); font-size: .8rem; }
 .differs { color: var(--bad); font-size: .85rem; white-space: nowrap; }
 img { background: #ffffff; border-radius: .4rem; max-width: 100%; }
-img.page { display: block; width: 100%; height: auto; border: 1px solid var(--line); }
+img.page { display: block; height: auto; border: 1px solid var(--line); }
 img.item { display: block; max-width: 14rem; max-height: 11rem; margin-bottom: .2rem; }
 ol.cards, ol.path { list-style: none; margin: 0; padding: 0; display: grid; gap: .6rem;
   grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }

@@ -1,11 +1,13 @@
 """The bundle an app works on: found, loaded once for all sessions, or explained when missing.
 
 The folder is, in this order, what the user typed under "Bundle", the environment variable
-`TVAE_BUNDLE`, and the bundle that ships with the domain.
+`TVAE_BUNDLE`, and the bundle that ships with the domain. Where several apps run together, the
+variable counts for the app whose domain that bundle names.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from dataclasses import dataclass
@@ -15,13 +17,15 @@ import streamlit as st
 import torch
 
 from apps.common.page import literal
+from apps.common.shell import TOGETHER
 from tvae_core.checkpoint import BundleError
 from tvae_core.domain import Domain
 from tvae_core.space import LatentSpace
 
 ENVIRONMENT = "TVAE_BUNDLE"
 FOLDER_KEY = "bundle_folder"
-_CHOSEN = "_bundle_folder"
+MOST_LOADED = 6
+"""Bundles that are kept in memory: one for each app, and one more."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,27 @@ class Workbench:
 
 
 def bundle_folder(shipped: Path) -> Path:
-    """The folder this session asks for."""
-    typed = str(st.session_state.get(_CHOSEN) or "").strip()
-    return Path(typed or os.environ.get(ENVIRONMENT, "").strip() or shipped).expanduser()
+    """The folder this session asks for, in place of a domain's `bundle` folder."""
+    typed = str(st.session_state.get(_chosen(shipped)) or "").strip()
+    return Path(typed or _environment(shipped) or shipped).expanduser()
+
+
+def _chosen(shipped: Path) -> str:
+    """Where the session keeps what was typed for a domain."""
+    return f"_{FOLDER_KEY}_{shipped.parent.name}"
+
+
+def _environment(shipped: Path) -> str:
+    """The folder that the environment names for a domain; empty for none."""
+    folder = os.environ.get(ENVIRONMENT, "").strip()
+    if not folder or not st.session_state.get(TOGETHER):
+        return folder
+    try:
+        manifest = json.loads((Path(folder).expanduser() / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return ""
+    named = manifest.get("domain") if isinstance(manifest, dict) else None
+    return folder if named == shipped.parent.name else ""
 
 
 def stamp_of(folder: Path) -> tuple[int, ...]:
@@ -67,7 +89,7 @@ def open_workbench(folder: Path, domain: Domain) -> Workbench:
     return _load(str(folder.resolve()), stamp_of(folder), domain.name, domain)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=MOST_LOADED, show_spinner=False)
 def _load(folder: str, stamp: tuple[int, ...], name: str, _domain: Domain) -> Workbench:
     del stamp, name
     if "OMP_NUM_THREADS" not in os.environ:
@@ -77,19 +99,21 @@ def _load(folder: str, stamp: tuple[int, ...], name: str, _domain: Domain) -> Wo
 
 def bundle_field(shipped: Path) -> None:
     """A field for the folder of another bundle."""
+    kept, key = _chosen(shipped), f"{FOLDER_KEY}_{shipped.parent.name}"
     st.text_input(
         "Bundle folder",
-        st.session_state.get(_CHOSEN, ""),
-        key=FOLDER_KEY,
-        placeholder=os.environ.get(ENVIRONMENT) or str(shipped),
+        st.session_state.get(kept, ""),
+        key=key,
+        placeholder=_environment(shipped) or str(shipped),
         help=f"A trained bundle. Empty: the one of {ENVIRONMENT}, or the one that ships.",
         on_change=_choose,
+        args=(key, kept),
     )
 
 
-def _choose() -> None:
+def _choose(key: str, kept: str) -> None:
     """Keeps what was typed beyond the field, which is drawn in one place or another."""
-    st.session_state[_CHOSEN] = st.session_state[FOLDER_KEY]
+    st.session_state[kept] = st.session_state[key]
 
 
 def bundle_panel(bench: Workbench, shipped: Path) -> None:

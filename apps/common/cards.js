@@ -30,10 +30,21 @@ function picture(card) {
   const area = make("div", "picture")
   if (card.picture) {
     const image = make("img")
-    image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(card.picture)
+    image.src = card.picture.startsWith("data:image/png;base64,")
+      ? card.picture
+      : "data:image/svg+xml;charset=utf-8," + encodeURIComponent(card.picture)
     image.alt = card.alt || card.text
     image.decoding = "async"
     area.appendChild(image)
+  } else if (card.pieces.length) {
+    area.classList.add("pieces")
+    const text = make("pre")
+    for (const [part, colour] of card.pieces) {
+      const span = make("span", "", part)
+      span.style.color = colour
+      text.appendChild(span)
+    }
+    area.appendChild(text)
   } else if (card.caret) {
     area.classList.add("broken")
     area.appendChild(make("pre", "", card.caret.join("\n")))
@@ -135,7 +146,7 @@ export default function (component) {
     return node
   })
   root.replaceChildren(...after)
-  if (data.layout === "strip") {
+  if (data.layout.startsWith("strip")) {
     const chosen = root.querySelector(".selected")
     if (chosen) {
       const middle = chosen.offsetLeft - root.offsetLeft - (root.clientWidth - chosen.clientWidth) / 2

@@ -6,6 +6,7 @@ the app and loads nothing. A click on an action comes back as a `Click`.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,7 +41,8 @@ class Card:
     Attributes:
         id: names the card in a `Click`.
         text: the item as text, with a button to copy it.
-        picture: an SVG.
+        picture: an SVG, or a PNG as a `data:` address, see `png_address`.
+        pieces: (text, colour) of a text in colours, in place of the picture.
         alt: what the picture shows, for those who do not see it.
         heading: a line above the text.
         reason: why the item is not valid or was rejected.
@@ -55,6 +57,7 @@ class Card:
     id: str
     text: str = ""
     picture: str | None = None
+    pieces: tuple[tuple[str, str], ...] = ()
     alt: str = ""
     heading: str = ""
     reason: str = ""
@@ -75,7 +78,11 @@ class Click:
 
 
 def draw_cards(
-    cards: Sequence[Card], key: str, layout: Layout = "grid", width: int = 200
+    cards: Sequence[Card],
+    key: str,
+    layout: Layout = "grid",
+    width: int = 200,
+    flat: bool = False,
 ) -> Click | None:
     """Draws cards and gives the click that led to this run, if one did.
 
@@ -84,9 +91,14 @@ def draw_cards(
         key: of the component, unique in the page.
         layout: a `grid`, one `strip` that scrolls sideways, or `large` ones below each other.
         width: least width of a card in pixels.
+        flat: pictures are as high as what they show, not two thirds of their width.
     """
     found: Any = _draw(
-        data={"cards": [asdict(card) for card in cards], "layout": layout, "width": width},
+        data={
+            "cards": [asdict(card) for card in cards],
+            "layout": f"{layout} flat" if flat else layout,
+            "width": width,
+        },
         key=key,
         on_picked_change=_nothing,
     )
@@ -94,6 +106,11 @@ def draw_cards(
     if not isinstance(picked, dict):
         return None
     return Click(str(picked.get("id")), str(picked.get("action")))
+
+
+def png_address(png: bytes) -> str:
+    """A PNG as an address that a page shows without asking anyone for it."""
+    return "data:image/png;base64," + b64encode(png).decode()
 
 
 def _nothing() -> None:

@@ -15,8 +15,11 @@ Write = Callable[[Path, Rows, str, Mapping[str, object]], None]
 MIME = {
     "csv": "text/csv",
     "json": "application/json",
+    "jsonl": "application/jsonl",
+    "png": "image/png",
     "sdf": "chemical/x-mdl-sdfile",
     "smi": "chemical/x-daylight-smiles",
+    "txt": "text/plain",
 }
 
 

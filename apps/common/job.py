@@ -33,7 +33,7 @@ class Job:
     Attributes:
         n: how many in all.
         draw: gives the codes.
-        fidelity: setting of the dial, one for all or `(n,)`.
+        fidelity: setting of the dial, one for all or `(n,)`, or `auto`.
         temperature: of the decoding; 0 is greedy.
         seed: of the decoding.
         settings: what was asked for, in words and numbers, for downloads and captions.
@@ -41,7 +41,7 @@ class Job:
 
     n: int
     draw: Draw
-    fidelity: float | Tensor
+    fidelity: float | Tensor | str
     temperature: float = 0.0
     seed: int = 0
     settings: dict[str, object] = field(default_factory=dict)
@@ -113,7 +113,7 @@ def sampling(
 
 
 def of_codes(
-    codes: Tensor, fidelity: float | Tensor, settings: Mapping[str, object] | None = None
+    codes: Tensor, fidelity: float | Tensor | str, settings: Mapping[str, object] | None = None
 ) -> Job:
     """A job that decodes given codes, greedily."""
     return Job(

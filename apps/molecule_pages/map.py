@@ -10,18 +10,17 @@ from torch import Tensor
 
 from apps.common.bundle import Workbench
 from apps.common.cards import draw_cards
+from apps.common.codes import decode, encode, fits
 from apps.common.dial import fidelity_dial
 from apps.common.downloads import download_bar
 from apps.common.job import Job, progress_row, sampling, work
+from apps.common.landscape import Landscape, chosen_points
 from apps.common.page import recall, remember, shown_errors
 from apps.common.pager import page_of
 from apps.molecule_parts.facts import Facts, facts_of, novelty, prepare
-from apps.molecule_parts.landscape import Landscape, map_figure
+from apps.molecule_parts.landscape import map_figure
 from apps.molecule_parts.view import ALL_SCORES, LABELS, follow, molecule_card
 from apps.molecule_parts.workplace import (
-    decode,
-    encode,
-    fits,
     frame,
     known_set,
     provenance,
@@ -59,7 +58,7 @@ def controls(bench: Workbench) -> tuple[Job, str]:
     return job, score
 
 
-def landscape(bench: Workbench, job: Job) -> Landscape:
+def landscape(bench: Workbench, job: Job) -> Landscape[Facts]:
     """The map of a job's distinct valid molecules."""
     distinct: dict[str, Facts] = {}
     for text in job.texts:
@@ -67,7 +66,7 @@ def landscape(bench: Workbench, job: Job) -> Landscape:
         if item.ok:
             distinct.setdefault(item.inchikey, item)
     found = list(distinct.values())
-    short = fits(bench, [item.smiles for item in found]) if found else []
+    short = fits(bench, [item.smiles for item in found])
     facts = [item for item, fit in zip(found, short, strict=True) if fit]
     if len(facts) < 3:
         raise ValueError("a map needs at least three molecules: sample more, or lower the fidelity")
@@ -86,20 +85,7 @@ def marks(bench: Workbench) -> dict[str, Tensor]:
     return found
 
 
-def chosen_points(event: Any, land: Landscape) -> tuple[list[int], list[int]]:
-    """Molecules and empty places that are selected, by number."""
-    molecules: list[int] = []
-    places: list[int] = []
-    for point in event.selection.points if event is not None else []:
-        kind, number = point.get("customdata") or (None, None)
-        if kind == "molecule" and number < len(land.facts):
-            molecules.append(int(number))
-        elif kind == "place":
-            places.append(int(number))
-    return molecules, places
-
-
-def draw_place(bench: Workbench, land: Landscape, place: tuple[float, float]) -> None:
+def draw_place(bench: Workbench, land: Landscape[Facts], place: tuple[float, float]) -> None:
     """What an empty place decodes to, at the most faithful setting that gives a molecule."""
     text = remember(
         "map_place",
@@ -119,7 +105,7 @@ def draw_place(bench: Workbench, land: Landscape, place: tuple[float, float]) ->
     follow(draw_cards([card], key="map_place_card", layout="large"), smiles)
 
 
-def draw_selection(bench: Workbench, land: Landscape, job: Job, event: Any) -> None:
+def draw_selection(bench: Workbench, land: Landscape[Facts], job: Job, event: Any) -> None:
     """Cards of what is selected, an empty place's decoding, or how to select."""
     molecules, places = chosen_points(event, land)
     with st.expander("Go to a place", icon=":material/my_location:"):

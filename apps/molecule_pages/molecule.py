@@ -6,13 +6,14 @@ import streamlit as st
 
 from apps.common.bundle import Workbench
 from apps.common.cards import caret_lines, draw_cards
+from apps.common.codes import encode
 from apps.common.page import problem, remember, shown_errors
 from apps.molecule_parts.around import draw_neighbours, draw_stability
 from apps.molecule_parts.dialled import draw_reconstruction
 from apps.molecule_parts.facts import Facts, alerts_of, facts_of, novelty
 from apps.molecule_parts.sketch import NAMES, sketcher, smiles_input
 from apps.molecule_parts.view import ACTIONS, ALL_SCORES, OPTIMISE, follow, molecule_card
-from apps.molecule_parts.workplace import encode, frame, known_set
+from apps.molecule_parts.workplace import frame, known_set
 from domains.smiles.domain import EXAMPLES
 
 VIEWS = {

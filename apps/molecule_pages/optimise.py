@@ -9,6 +9,7 @@ import streamlit as st
 from apps.common.bars import figures_html
 from apps.common.bundle import Workbench
 from apps.common.cards import Card, Chip, draw_cards
+from apps.common.codes import fits
 from apps.common.downloads import download_bar
 from apps.common.page import literal, problem, shown_errors
 from apps.common.pager import page_of
@@ -18,7 +19,7 @@ from apps.molecule_parts.goal import METHOD_NAMES, Goal, goal_controls
 from apps.molecule_parts.search import SearchRun, call_row, changed_atoms, history_figure, short
 from apps.molecule_parts.sketch import sketcher, smiles_input
 from apps.molecule_parts.view import LABELS, follow, meaning, molecule_card
-from apps.molecule_parts.workplace import fits, frame, known_set, provenance, write
+from apps.molecule_parts.workplace import frame, known_set, provenance, write
 from domains.smiles.domain import EXAMPLES
 from tvae_core.optimise import Call, Search
 

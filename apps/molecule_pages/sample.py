@@ -9,9 +9,9 @@ import streamlit as st
 from apps.common.bars import Bar, draw_bars, figures_html
 from apps.common.bundle import Workbench
 from apps.common.cards import Card, draw_cards
-from apps.common.dial import fidelity_dial
+from apps.common.controls import generate_controls
 from apps.common.downloads import download_bar
-from apps.common.job import Job, progress_row, sampling, work
+from apps.common.job import Job, progress_row, work
 from apps.common.page import go, shown_errors
 from apps.common.pager import page_of
 from apps.molecule_parts.facts import facts_of, novelty, prepare
@@ -21,9 +21,7 @@ from apps.molecule_parts.view import follow, molecule_card
 from apps.molecule_parts.workplace import frame, known_set, provenance, write
 from domains.smiles.funnel_types import STAGES, FunnelResult, Rejected, Survivor
 from domains.smiles.novelty import KnownSet
-from tvae_core.prior import PRIORS
 
-FIRST_N, MOST = 48, 5000
 PER_PAGE = 24
 # How a card calls what stopped its molecule.
 LOST_AS = {
@@ -33,57 +31,6 @@ LOST_AS = {
     "window": "outside the window",
     "novel": "known",
 }
-
-PRIOR_HELP = (
-    "Where codes come from. flow: a network fitted to the codes of the training set. gaussian: "
-    "their mean and covariance. normal: N(0, I)."
-)
-
-
-def generate_controls(bench: Workbench) -> None:
-    """Settings of the sampling; the button starts a job."""
-    defaults = bench.space.defaults
-    st.subheader("Generate", anchor=False)
-    left, right = st.columns(2)
-    n = left.number_input(
-        "Molecules", 1, MOST, FIRST_N, 16, key="sample_n", persist_state="session"
-    )
-    seed = right.number_input(
-        "Seed",
-        0,
-        2**31 - 1,
-        0,
-        key="sample_seed",
-        help="The same seed and settings give the same molecules.",
-        persist_state="session",
-    )
-    fidelity = fidelity_dial(
-        bench.space.model.config, "sample_fidelity", defaults["sample_fidelity"]
-    )
-    with st.expander("More"):
-        prior = st.selectbox(
-            "Prior", PRIORS, key="sample_prior", help=PRIOR_HELP, persist_state="session"
-        )
-        temperature = st.slider(
-            "Temperature",
-            0.0,
-            2.0,
-            float(defaults["sample_temperature"]),
-            0.05,
-            key="sample_temperature",
-            help="0 takes the likeliest token at every step; higher adds chance to the decoding.",
-            persist_state="session",
-        )
-    asked = {"n": n, "seed": seed, "prior": prior, "fidelity": fidelity, "temperature": temperature}
-    pressed = st.button(
-        "Generate", type="primary", width="stretch", icon=":material/casino:", key="sample_go"
-    )
-    job = st.session_state.get("sample_job")
-    if pressed or job is None or job.settings["bundle"] != bench.hash:
-        job = sampling(n, seed, prior, fidelity, temperature, bundle=bench.hash)
-        st.session_state.update(sample_job=job, sample_page=0)
-    elif any(job.settings[name] != value for name, value in asked.items()):
-        st.caption("Settings have changed: press Generate to use them.")
 
 
 def draw_summary(result: FunnelResult, job: Job) -> None:
@@ -208,7 +155,7 @@ def main() -> None:
     )
     known = known_set(bench)
     with st.sidebar, shown_errors():
-        generate_controls(bench)
+        generate_controls(bench, "molecules")
         wanted = filter_controls(known is not None)
     if wanted is None:
         st.stop()

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 
 from apps.common.bundle import Workbench
 from apps.common.cards import Click, draw_cards
-from apps.common.dial import fidelity_dial
+from apps.common.controls import WalkSettings, walk_controls
 from apps.common.downloads import download_bar
 from apps.common.page import later, remember, shown_errors
+from apps.common.walks import similarity_figure, walk_summary
 from apps.molecule_parts.facts import Facts, facts_of, novelty, similarity
 from apps.molecule_parts.sketch import smiles_input
 from apps.molecule_parts.view import ALL_SCORES, follow, molecule_card
 from apps.molecule_parts.workplace import frame, known_set, provenance, row_of, write
 from domains.smiles.domain import EXAMPLES
 from tvae_core.domain import DomainError
-from tvae_core.latent_ops import How
 from tvae_core.space import PathPoint
-
-FOLLOW, AUTO, NUMBER = "follow the path", "auto", "a number"
-FIDELITY_HELP = (
-    "follow the path: faithful at the ends, looser between them, as far as the other end disturbs "
-    "the code. auto: every step at the most faithful setting that gives a molecule. a number: one "
-    "setting for all."
-)
-TOP_COLOUR, END_COLOUR = "#0d9488", "#d97706"
 
 
 def molecule_of(text: str, which: str) -> Facts:
@@ -41,101 +32,12 @@ def molecule_of(text: str, which: str) -> Facts:
     return facts
 
 
-def controls(bench: Workbench) -> tuple[int, How, bool, float | str | None]:
-    """Steps, way, whether each latent token has an arc of its own, and the dial."""
-    one, two, three = st.columns([3, 2, 4])
-    steps = one.slider("Steps", 3, 25, 9, key="walk_steps", persist_state="session")
-    how = two.segmented_control(
-        "Way",
-        ["slerp", "lerp"],
-        default="slerp",
-        required=True,
-        key="walk_how",
-        help="slerp: along the arc, where codes of real molecules lie. lerp: the straight line.",
-        persist_state="session",
-    )
-    mode = three.segmented_control(
-        "Fidelity",
-        [FOLLOW, AUTO, NUMBER],
-        default=FOLLOW,
-        required=True,
-        key="walk_mode",
-        help=FIDELITY_HELP,
-        persist_state="session",
-    )
-    per_token = False
-    if how == "slerp":
-        per_token = two.checkbox(
-            "per token",
-            key="walk_token",
-            help="An arc for each latent token instead of one for the whole code.",
-            persist_state="session",
-        )
-    fidelity: float | str | None = None
-    if mode == AUTO:
-        fidelity = "auto"
-    elif mode == NUMBER:
-        with three:
-            fidelity = fidelity_dial(bench.space.model.config, "walk_fidelity", 0.5)
-    return int(steps), how, per_token, fidelity
-
-
-def walk(
-    bench: Workbench, a: Facts, b: Facts, chosen: tuple[int, How, bool, float | str | None]
-) -> list[PathPoint]:
+def walk(bench: Workbench, a: Facts, b: Facts, chosen: WalkSettings) -> list[PathPoint]:
     """The points of the path, decoded in turn with the other sessions."""
-    steps, how, per_token, fidelity = chosen
     with bench.lock, torch.inference_mode():
-        return bench.space.interpolate(a.smiles, b.smiles, steps, how, per_token, fidelity)
-
-
-def similarity_plot(points: list[PathPoint], found: list[Facts], a: Facts, b: Facts) -> go.Figure:
-    """Similarity to both ends along the path; invalid steps are crosses at the foot."""
-    share = [point.t for point in points]
-    figure = go.Figure()
-    for end, name, colour in ((a, "to the first", TOP_COLOUR), (b, "to the last", END_COLOUR)):
-        figure.add_scatter(
-            x=share,
-            y=[similarity(end, item) if item.ok else None for item in found],
-            name=name,
-            mode="lines+markers",
-            connectgaps=True,
-            line={"color": colour, "width": 2.5},
-            marker={"size": 8},
-            hovertemplate="%{y:.2f}<extra>%{fullData.name}</extra>",
+        return bench.space.interpolate(
+            a.smiles, b.smiles, chosen.steps, chosen.how, chosen.per_token, chosen.fidelity
         )
-    broken = [t for t, item in zip(share, found, strict=True) if not item.ok]
-    figure.add_scatter(
-        x=broken,
-        y=[0] * len(broken),
-        name="invalid",
-        mode="markers",
-        marker={"symbol": "x", "size": 9, "color": "#dc5a4b"},
-        hovertemplate="invalid<extra></extra>",
-        visible=True if broken else "legendonly",
-    )
-    figure.update_layout(
-        height=280,
-        margin={"l": 10, "r": 10, "t": 34, "b": 10},
-        legend={"orientation": "h", "y": 1.18, "x": 0},
-        hovermode="x unified",
-    )
-    figure.update_xaxes(title="share of the way", range=[-0.03, 1.03], tickformat=".0%")
-    figure.update_yaxes(title="Tanimoto similarity", range=[-0.06, 1.06])
-    return figure
-
-
-def summary(found: list[Facts], a: Facts, b: Facts) -> str:
-    """Validity and variety between the ends, in words."""
-    inner = found[1:-1]
-    valid = [item for item in inner if item.ok]
-    new = {item.inchikey for item in valid} - {a.inchikey, b.inchikey}
-    ends = sum((found[0].inchikey == a.inchikey, found[-1].inchikey == b.inchikey))
-    reached = {2: "both ends come back", 1: "one end comes back", 0: "neither end comes back"}
-    return (
-        f"**{len(valid)} of {len(inner)} steps between are valid**, {len(new)} distinct new "
-        f"molecules; {reached[ends]}."
-    )
 
 
 def draw_path(
@@ -149,7 +51,8 @@ def draw_path(
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        st.markdown(summary(found, a, b))
+        keys = [item.inchikey if item.ok else None for item in found]
+        st.markdown(walk_summary(keys, a.inchikey, b.inchikey, "molecules"))
         download_bar(
             "walk",
             lambda: [
@@ -201,7 +104,12 @@ def draw_path(
         follow(shown, smiles)
     with right:
         st.plotly_chart(
-            similarity_plot(points, found, a, b),
+            similarity_figure(
+                [point.t for point in points],
+                [similarity(a, item) if item.ok else None for item in found],
+                [similarity(b, item) if item.ok else None for item in found],
+                "Tanimoto similarity",
+            ),
             key="walk_plot",
             config={"displayModeBar": False},
             alt="Tanimoto similarity to both ends along the path",
@@ -219,23 +127,15 @@ def main() -> None:
         start = smiles_input("From", "start", EXAMPLES["lidocaine"])
     with right:
         end = smiles_input("To", "end", EXAMPLES["metoprolol"])
-    chosen = controls(bench)
+    chosen = walk_controls(bench)
     with shown_errors():
         a, b = molecule_of(start, "first"), molecule_of(end, "last")
         points = remember(
             "walk",
-            (bench.hash, a.smiles, b.smiles, *chosen),
+            (bench.hash, a.smiles, b.smiles, chosen),
             lambda: walk(bench, a, b, chosen),
         )
-        steps, how, per_token, fidelity = chosen
-        settings = {
-            "from": a.smiles,
-            "to": b.smiles,
-            "steps": steps,
-            "how": how,
-            "per_token": per_token,
-            "fidelity": FOLLOW if fidelity is None else fidelity,
-        }
+        settings = {"from": a.smiles, "to": b.smiles, **chosen.told()}
         draw_path(bench, points, [facts_of(point.text) for point in points], settings)
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from apps.common.bars import Bar, draw_bars
 from apps.common.bundle import Workbench
 from apps.common.cards import Chip, draw_cards
-from apps.common.dial import fidelity_dial
+from apps.common.codes import matched, noisy_codes
+from apps.common.controls import around_controls
 from apps.common.downloads import download_bar
 from apps.common.job import Job, of_codes, progress_row, work
 from apps.common.page import remember
@@ -20,61 +21,23 @@ from apps.molecule_parts.dialled import outcome
 from apps.molecule_parts.facts import Facts, facts_of, novelty, similarity
 from apps.molecule_parts.view import follow, molecule_card
 from apps.molecule_parts.workplace import known_set, provenance, row_of, write
-from tvae_core.latent_ops import neighbours
-from tvae_core.noise import fidelity_of
-from tvae_core.rng import normal_rows
-from tvae_core.space import LatentSpace
 
 LEVELS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2)
 PER_LEVEL = 32
 PER_PAGE = 12
-MATCHED, BY_HAND = "match the radius", "by hand"
-
-
-def noisy_codes(space: LatentSpace, code: Tensor, n: int, radius: float, seed: int) -> Tensor:
-    """The codes that `LatentSpace.neighbours` decodes, `(n, n_latent, latent_size)`."""
-    noise = normal_rows(0, n, tuple(code.shape), seed, stream=2)
-    return neighbours(code, noise, radius * space.spread)
-
-
-def matched(space: LatentSpace, radius: float) -> float:
-    """The setting of the dial at which the decoder expects the noise of a radius."""
-    return float(fidelity_of(space.model.config, max(radius * space.spread, 1e-6)))
 
 
 def draw_neighbours(bench: Workbench, facts: Facts, code: Tensor) -> None:
     """Controls, the distinct neighbours by similarity, and downloads of them."""
     space = bench.space
-    one, two, three = st.columns([4, 2, 2])
-    radius = one.slider(
-        "Radius",
-        0.05,
-        3.0,
-        1.0,
-        0.05,
-        key="around_radius",
-        help="Size of the step away from the molecule, in units of the code's own spread.",
-        persist_state="session",
-    )
-    n = two.number_input("Decoded", 8, 500, 48, 8, key="around_n", persist_state="session")
-    seed = three.number_input("Seed", 0, 2**31 - 1, 0, key="around_seed", persist_state="session")
-    how = st.radio(
-        "Fidelity",
-        [MATCHED, BY_HAND],
-        horizontal=True,
-        key="around_how",
-        help="A code moved by a radius is a code with that much noise: told so, the decoder stays "
-        "valid.",
-        persist_state="session",
-    )
-    fidelity = matched(space, radius)
-    if how == BY_HAND:
-        fidelity = fidelity_dial(space.model.config, "around_fidelity", fidelity)
-    asked = {"molecule": facts.smiles, "n": n, "radius": radius, "fidelity": fidelity, "seed": seed}
+    chosen = around_controls(bench)
+    asked = {"molecule": facts.smiles, **chosen.told()}
     job = remember(
         "around_job",
         (bench.hash, *asked.values()),
-        lambda: of_codes(noisy_codes(space, code, n, radius, seed), fidelity, asked),
+        lambda: of_codes(
+            noisy_codes(space, code, chosen.n, chosen.radius, chosen.seed), chosen.fidelity, asked
+        ),
     )
     progress_row(job, "around", "neighbours decoded")
     _draw_found(bench, facts, job)

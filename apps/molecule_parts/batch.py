@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from apps.common.bundle import Workbench
+from apps.common.codes import matched
 from apps.common.job import Job
 from apps.common.upload import Upload
-from apps.molecule_parts.around import matched
 from apps.molecule_parts.dialled import outcome
 from apps.molecule_parts.facts import Facts, facts_of, similarity
 from apps.molecule_parts.workplace import row_of

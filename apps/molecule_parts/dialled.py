@@ -9,10 +9,11 @@ from torch import Tensor
 from apps.common.bars import Cell, Tone, cells_html
 from apps.common.bundle import Workbench
 from apps.common.cards import Chip, draw_cards
+from apps.common.codes import decode
 from apps.common.page import remember
 from apps.molecule_parts.facts import Facts, facts_of, novelty, similarity
 from apps.molecule_parts.view import follow, molecule_card
-from apps.molecule_parts.workplace import decode, known_set
+from apps.molecule_parts.workplace import known_set
 
 SETTINGS = torch.linspace(1, 0, 21)
 

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from apps.common.page import problem
+from apps.common.windows import Range, window
 from apps.molecule_parts.sieve import Wanted
 from apps.molecule_parts.view import LABELS, meaning
 from domains.smiles.funnel_types import FunnelOptions
 from domains.smiles.scores import SCORES
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Ends and step of a property's slider; a handle at an end sets no limit."""
-
-    low: float
-    high: float
-    step: float
-
 
 RANGES = {
     "qed": Range(0.0, 1.0, 0.05),
@@ -76,11 +65,11 @@ def filter_controls(can_tell_novel: bool) -> Wanted | None:
     minimum: dict[str, float] = {}
     maximum: dict[str, float] = {}
     for name in FIRST_RANGES:
-        window(name, minimum, maximum, "sample")
+        property_window(name, minimum, maximum, "sample")
     with st.expander("More properties"):
         for name in RANGES:
             if name not in FIRST_RANGES:
-                window(name, minimum, maximum, "sample")
+                property_window(name, minimum, maximum, "sample")
     unique = st.toggle(
         "Unique",
         True,
@@ -120,30 +109,11 @@ def filter_controls(can_tell_novel: bool) -> Wanted | None:
     return Wanted(options, unique, (reference or "").strip())
 
 
-def window(name: str, minimum: dict[str, float], maximum: dict[str, float], page: str) -> None:
-    """Draws the slider of a property and notes the limits that it sets.
-
-    Args:
-        name: of the property, one of `RANGES`.
-        minimum: gets its lower limit, if one is set.
-        maximum: gets its upper limit, if one is set.
-        page: that the slider belongs to.
-    """
-    ends = RANGES[name]
+def property_window(
+    name: str, minimum: dict[str, float], maximum: dict[str, float], page: str
+) -> None:
+    """Draws the slider of a property on a page and notes the limits that it sets."""
     unit = SCORES[name].unit
-    shown = LABELS[name][0] + (f" ({unit})" if unit in ("g/mol", "Å²") else "")
-    low, high = st.slider(
-        shown,
-        ends.low,
-        ends.high,
-        (ends.low, ends.high),
-        ends.step,
-        format="%.2f" if ends.step < 0.1 else "%.1f" if ends.step < 1 else "%.0f",
-        key=f"{page}_window_{name}",
-        help=meaning(name) + ". A handle at its end sets no limit.",
-        persist_state="session",
-    )
-    if low > ends.low:
-        minimum[name] = low
-    if high < ends.high:
-        maximum[name] = high
+    label = LABELS[name][0] + (f" ({unit})" if unit in ("g/mol", "Å²") else "")
+    key = f"{page}_window_{name}"
+    window(name, label, meaning(name), RANGES[name], minimum, maximum, key)

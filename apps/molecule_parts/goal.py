@@ -9,7 +9,7 @@ import streamlit as st
 
 from apps.common.page import literal
 from apps.molecule_parts.facts import Facts
-from apps.molecule_parts.filters import CATALOG_NAMES, RANGES, window
+from apps.molecule_parts.filters import CATALOG_NAMES, RANGES, property_window
 from domains.smiles.objectives import MoleculeObjective, parse_objective, score_names
 from tvae_core.optimise import METHODS
 
@@ -100,7 +100,7 @@ def limits() -> dict[str, tuple[float | None, float | None]]:
     low: dict[str, float] = {}
     high: dict[str, float] = {}
     for name in RANGES:
-        window(name, low, high, "optimise")
+        property_window(name, low, high, "optimise")
     return {name: (low.get(name), high.get(name)) for name in RANGES if name in {*low, *high}}
 
 

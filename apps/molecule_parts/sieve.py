@@ -7,11 +7,11 @@ holds the two together), without parsing and scoring again.
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from apps.common.windows import outside
 from apps.molecule_parts.facts import SHOWN_ALERTS, Facts, alerts_of, compare, facts_of, novelty
 from domains.smiles.alerts import resolve_catalogs
 from domains.smiles.funnel_types import (
@@ -78,7 +78,7 @@ def sieve(texts: Sequence[str], wanted: Wanted, known: KnownSet | None) -> Funne
     for index, item in enumerate(facts):
         scores = {**item.scores, **(against[index] if against else {})}
         loss = _first_three(index, item, first, wanted.unique, filtering)
-        if loss is None and (broken := outside(scores, options)):
+        if loss is None and (broken := outside(scores, options.minimum, options.maximum)):
             loss = ("window", broken)
         if loss is None:
             inside += bool(novel[index])
@@ -115,20 +115,6 @@ def _first_three(
     if names := [alert.name for alert in alerts_of(item, catalogs)]:
         return "alerts", "; ".join(names)
     return None
-
-
-def outside(scores: Mapping[str, float], options: FunnelOptions) -> str:
-    """Which limits of the window scores break, in words; empty if none."""
-    broken = []
-    limits = [(n, v, True) for n, v in options.minimum.items()]
-    limits += [(n, v, False) for n, v in options.maximum.items()]
-    for name, limit, is_lower in limits:
-        value = scores[name]
-        if math.isnan(value):
-            broken.append(f"{name} is not defined")
-        elif value < limit if is_lower else value > limit:
-            broken.append(f"{name} {value:.3g} {'<' if is_lower else '>'} {limit:g}")
-    return ", ".join(broken)
 
 
 def _result(

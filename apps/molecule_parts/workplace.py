@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
-import torch
-from torch import Tensor
 
+from apps.common import codes
 from apps.common.bundle import (
     Workbench,
     bundle_folder,
@@ -85,12 +84,7 @@ def write(
 
 def provenance(bench: Workbench, page: str, settings: Mapping[str, object]) -> dict[str, object]:
     """What a download says of where it came from."""
-    return {
-        "bundle": bench.hash,
-        "seed": settings.get("seed", 0),
-        "command": f"apps/molecules.py, {page}",
-        "settings": dict(settings),
-    }
+    return codes.provenance(bench, "molecules", page, settings)
 
 
 def row_of(facts: Facts, **more: object) -> dict[str, object]:
@@ -106,26 +100,3 @@ def row_of(facts: Facts, **more: object) -> dict[str, object]:
         "alerts": [alert.name for alert in alerts_of(facts)],
         "scaffold": facts.scaffold,
     }
-
-
-def encode(bench: Workbench, smiles: Sequence[str]) -> Tensor:
-    """Codes of molecules, `(n, n_latent, latent_size)`, in turn with the other sessions.
-
-    Raises:
-        DomainError: one is longer than the bundle takes.
-    """
-    with bench.lock:
-        return bench.space.encode(smiles)
-
-
-def fits(bench: Workbench, smiles: Sequence[str]) -> list[bool]:
-    """Which molecules are short enough for the bundle."""
-    with bench.lock:
-        rows = bench.space.tokenizer(list(smiles), add_special_tokens=False)["input_ids"]
-    return [0 < len(row) <= bench.space.model.config.max_length for row in rows]
-
-
-def decode(bench: Workbench, codes: Tensor, fidelity: float | Tensor | str) -> list[str]:
-    """Texts of a few codes, greedily, in turn with the other sessions."""
-    with bench.lock, torch.inference_mode():
-        return bench.space.decode(codes, fidelity)

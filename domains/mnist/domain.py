@@ -114,7 +114,7 @@ def read_item(given: str) -> str:
         texts = shipped_examples()[int(example[1])]
         number = int(example[2] or 0)
         if number >= len(texts):
-            raise DomainError(f"{given}: there are {len(texts)} examples, 0 to {len(texts) - 1}")
+            raise DomainError(f"there are {len(texts)} examples, 0 to {len(texts) - 1}")
         return texts[number]
     if given.lower().endswith(_SUFFIXES):
         return array_to_text(read_image(Path(given), SIZES["small"]))

@@ -143,7 +143,7 @@ def test_missing_bundle_says_how_to_get_one(
     ]
     assert "python -m domains.smiles.train" in markdown_of(app)
     app.session_state["sample_n"] = 4
-    app.text_input(key="bundle_folder").set_value(str(bundle)).run()
+    app.text_input(key="bundle_folder_smiles").set_value(str(bundle)).run()
     assert not app.error
     assert len(app.session_state["sample_job"].texts) == 4
 

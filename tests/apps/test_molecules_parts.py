@@ -20,10 +20,11 @@ from apps.common.bundle import Workbench
 from apps.common.cards import Card, caret_lines
 from apps.common.downloads import file_bytes
 from apps.common.job import FIRST_BATCH, LARGEST_BATCH, Job, next_batch, of_codes, sampling
+from apps.common.landscape import GRID, Landscape
 from apps.common.page import literal
 from apps.molecule_parts.dialled import outcome, spans
 from apps.molecule_parts.facts import drawing, facts_of, novelty, prepare, similarity
-from apps.molecule_parts.landscape import GRID, Landscape, map_figure
+from apps.molecule_parts.landscape import map_figure
 from apps.molecule_parts.sieve import Wanted, sieve
 from apps.molecule_parts.view import ALL_SCORES, molecule_card, slim, written
 from apps.molecule_parts.workplace import row_of, write

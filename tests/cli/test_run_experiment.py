@@ -17,7 +17,12 @@ from run_experiment import prepare
 from tests.data_prep.test_python_code import SOURCE
 from tvae_core.cli import CommandError, run_command
 
-SMALL = ["--d_model", "32", "--n_heads", "2", "--d_ff", "48", "--encoder_blocks", "1_1", "--decoder_layers", "1", "--latent_size", "8", "--learning_rate", "5e-3", "--max_steps", "20", "--eval_steps", "10", "--eval_items", "6", "--log_steps", "1", "--prior_steps", "20", "--prior_width", "16", "--prior_depth", "1", "--precision", "fp32", "--threads", "1"]  # fmt: skip
+_FLAGS = """
+    --d_model 32 --n_heads 2 --d_ff 48 --encoder_blocks 1_1 --decoder_layers 1 --latent_size 8
+    --learning_rate 5e-3 --max_steps 20 --eval_steps 10 --eval_items 6 --log_steps 1
+    --prior_steps 20 --prior_width 16 --prior_depth 1 --precision fp32 --threads 1
+"""
+SMALL = _FLAGS.split()
 LINES = {
     "syntax": "syntax tenth_5_tkn batch_large 30Seq eval",
     "semantics": "semantics tenth_5_tkn batch_large 30Seq eval",

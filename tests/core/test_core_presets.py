@@ -28,6 +28,10 @@ def test_the_names_of_the_original_are_there() -> None:
         *("grad_check_pnt", "grad_check_pnt_enc", "adafactor"),
         *("full_1_tkn", "full_5_tkn", "full_30_tkn", "half_5_tkn", "qrtr_5_tkn"),
         *("eigth_5_tkn", "tenth_5_tkn", "16th_5_tkn", "cmp_5_tkn"),
+        *("full_15_tkn", "32_latent", "grad_check_pnt_decoder"),
+        *("batch_small", "batch_medium", "batch_large", "5Seq", "30Seq", "60Seq"),
+        *("grad_accumulation_small", "grad_accumulation_medium"),
+        *("eval", "no_reg", "cycle_loss", "interpolate_batch"),
     }
 
 

@@ -28,6 +28,13 @@ def with_values(argv: Sequence[str] | None, *flags: str) -> list[str]:
     return given
 
 
+def split_items(argv: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """The arguments before `--`, and what stands after it: items that may start with a hyphen."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    place = given.index("--") if "--" in given else len(given)
+    return given[:place], given[place + 1 :]
+
+
 def score_names(domain: Domain) -> list[str]:
     """The names of a domain's scores."""
     return list(domain.score([]))

@@ -21,7 +21,7 @@ from tvae_core.commands import (
 from tvae_core.domain import FloatArray, Verdict
 from tvae_core.similarity import Similarity, similarity_of
 from tvae_core.space import LatentSpace, PathPoint
-from tvae_core.verbs.arguments import read_item
+from tvae_core.verbs.arguments import read_item, split_items
 from tvae_core.verbs.output import (
     add_output_arguments,
     check_output,
@@ -34,7 +34,8 @@ from tvae_core.verbs.output import (
 _ABOUT = """The way from one {unit} to another, both ends included.
 
 Without --fidelity the dial follows the path: both ends are reproduced, the points between are
-decoded at the noise level that the other end makes. What starts with a hyphen goes after "--".
+decoded at the noise level that the other end makes. An item that starts with a hyphen goes after
+"--".
 """
 
 
@@ -46,15 +47,16 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
         argv: arguments; by default the command line.
     """
     parser = parser_for(commands, "interpolate", _ABOUT.format(unit=commands.unit))
-    parser.add_argument("items", nargs="+", metavar="[CKPT] A B")
+    parser.add_argument("items", nargs="*", metavar="[CKPT] A B")
     parser.add_argument("--steps", type=int, default=9, help="points, both ends included")
     parser.add_argument("--how", choices=("slerp", "lerp"), default="slerp")
     parser.add_argument("--per-token", action="store_true", help="an arc for each latent token")
     add_fidelity_argument(parser, "follow the path")
     add_output_arguments(parser, commands)
     add_run_arguments(parser)
-    args = parser.parse(argv)
-    args.bundle, given = read_checkpoint_first(args.items, 2, commands)
+    before, after = split_items(argv)
+    args = parser.parse(before)
+    args.bundle, given = read_checkpoint_first([*args.items, *after], 2, commands)
     if args.steps < 2:
         raise CommandError(f"--steps must be at least 2, not {args.steps}", 2)
     a, b = (read_item(commands, item, what) for item, what in zip(given, "AB", strict=True))

@@ -17,7 +17,7 @@ from tvae_core.commands import (
 )
 from tvae_core.latent_ops import check_radius
 from tvae_core.similarity import similarity_of
-from tvae_core.verbs.arguments import read_item
+from tvae_core.verbs.arguments import read_item, split_items
 from tvae_core.verbs.output import (
     add_output_arguments,
     check_output,
@@ -31,7 +31,7 @@ from tvae_core.verbs.output import (
 _ABOUT = """The {unit}s that codes around the code of one decode to, the most similar first.
 
 The radius is in units of the codes' own spread; without --fidelity each code is decoded at the
-noise level of the radius. What starts with a hyphen goes after "--".
+noise level of the radius. An item that starts with a hyphen goes after "--".
 """
 
 
@@ -43,14 +43,15 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
         argv: arguments; by default the command line.
     """
     parser = parser_for(commands, "neighbours", _ABOUT.format(unit=commands.unit))
-    parser.add_argument("items", nargs="+", metavar="[CKPT] ITEM")
+    parser.add_argument("items", nargs="*", metavar="[CKPT] ITEM")
     parser.add_argument("-n", "--n", type=positive_int, default=50, help="codes to decode")
     parser.add_argument("--radius", type=float, default=0.5)
     add_fidelity_argument(parser, "that of the radius")
     add_output_arguments(parser, commands)
     add_run_arguments(parser)
-    args = parser.parse(argv)
-    args.bundle, (item,) = read_checkpoint_first(args.items, 1, commands)
+    before, after = split_items(argv)
+    args = parser.parse(before)
+    args.bundle, (item,) = read_checkpoint_first([*args.items, *after], 1, commands)
     if args.fidelity == "auto":
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
     check_radius(args.radius)

@@ -165,7 +165,7 @@ def command(commands: DomainCommands) -> Callable[..., Result]:
         out, err = io.StringIO(), io.StringIO()
         given = [str(argument) for argument in arguments]
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run_command(verb, lambda: VERBS[verb](mine, [*given, "--threads", "1"]))
+            code = run_command(verb, lambda: VERBS[verb](mine, ["--threads", "1", *given]))
         return Result(code, out.getvalue(), err.getvalue())
 
     return run

@@ -78,7 +78,7 @@ def test_a_walk(
     assert lines[-1].startswith("valid between, without copies of the ends: ")
     distinct = len({verdict.canonical for verdict in verdicts if verdict.ok})
     assert lines[-1].endswith(f"; {distinct} distinct")
-    again = command("interpolate", *ends, *flags)
+    again = command("interpolate", *flags, "--", *ends)
     assert again.out == result.out
 
 
@@ -126,7 +126,10 @@ MISTAKES = [
     ("interpolate", ["nowhere", "1236", "11", "--how", "bow"], "invalid choice: 'bow'"),
     ("interpolate", ["nowhere", "1236", "11", "-o", "x.doc"], "unknown file ending"),
     ("interpolate", ["nowhere", "1236", "11", "--stps", "3"], "did you mean --steps?"),
-    ("neighbours", [], "arguments are required: [CKPT] ITEM"),
+    ("neighbours", [], "expected [CKPT] and 1 item(s), not 0 argument(s)"),
+    ("neighbours", ["--", "-12"], "ITEM '-12': no digit (at character 1)"),
+    ("interpolate", ["nowhere", "--", "11", "--x"], "B '--x': no digit (at character 1)"),
+    ("neighbours", ["-12x"], "unknown argument -12x"),
     ("neighbours", ["nowhere", "x" * 500], "x...': no digit (at character 1)"),
     ("neighbours", ["nowhere", "1236", "--radius", "-1"], "radius must be 0 or more"),
     ("neighbours", ["nowhere", "1236", "--radius", "nan"], "radius must be 0 or more"),
