@@ -4,7 +4,7 @@
     streamlit run apps/home.py
 
 torch, RDKit and the bundles are loaded when an app is opened, not before. `TVAE_BUNDLE` names a
-bundle for the app of its domain.
+bundle, or several separated as in `PATH`, each for the app of its domain.
 """
 
 from __future__ import annotations

@@ -44,6 +44,8 @@ class TVAEConfig(PreTrainedConfig):
         n_latent: latent tokens.
         latent_size: numbers in a latent token; the joint code has `n_latent * latent_size`.
         latent_bound: `none`, or `tanh` for the bounded code of the original system.
+        latent_norm: `running` brings every number of the code to mean 0 and variance 1, see
+            `tvae_core.latent.RunningNorm`; `none` leaves that to MMD alone.
         noise: what is added to the code while training: `random` (a level per item, log-uniform
             in `sigma_min..sigma_max` but for `sigma_tilt`, told to the decoder), `fixed` (always
             `sigma_max`, not told) or `none`.
@@ -82,6 +84,7 @@ class TVAEConfig(PreTrainedConfig):
     n_latent: int = 4
     latent_size: int = 32
     latent_bound: str = "none"
+    latent_norm: str = "none"
     noise: str = "random"
     sigma_min: float = 0.1
     sigma_max: float = 3.0
@@ -139,6 +142,7 @@ class TVAEConfig(PreTrainedConfig):
         )
         for name, allowed in (
             ("latent_bound", ("none", "tanh")),
+            ("latent_norm", ("none", "running")),
             ("noise", ("random", "fixed", "none")),
             ("mmd_scope", ("joint", "token", "both")),
             ("mmd_kernel", ("multiscale", "original")),

@@ -41,7 +41,8 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     shrink = 1 + Z**2 / n
     centre = (share + Z**2 / (2 * n)) / shrink
     half = Z / shrink * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # the share itself lies within, rounding aside
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
 def share_of(hits: npt.ArrayLike, counts: npt.ArrayLike | None = None) -> Estimate:

@@ -13,6 +13,42 @@ from tvae_core.layers import Attention, RMSNorm, rotary_table
 _NOISE_FEATURES = 16
 
 
+class RunningNorm(nn.Module):
+    """Codes brought to mean 0 and variance 1 in every dimension by running statistics.
+
+    Codes of a new model are almost the same for all items and far from 0. MMD takes hundreds of
+    steps to change that; meanwhile the noise covers what little a code says, and its mean covers
+    the decoder's own input. The statistics are those of batch normalisation (Ioffe and Szegedy
+    2015, arXiv 1502.03167), but of many batches, in training too: a batch holds items of one
+    length.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    steps: Tensor
+    RATE = 0.02
+
+    def __init__(self, n_latent: int, latent_size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_latent, latent_size))
+        self.register_buffer("variance", torch.ones(n_latent, latent_size))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """`(b, n_latent, latent_size)` in fp32 -> the same, normalised; learns while training."""
+        if self.training and len(latents) > 1:
+            with torch.no_grad():
+                rate = (1 / (self.steps + 1)).clamp(min=self.RATE)
+                off = latents.detach() - self.mean
+                shift = off.mean(0)
+                # the spread around the running mean, which batches of one length share
+                spread = (off - rate * shift).square().mean(0)
+                self.mean.add_(rate * shift)
+                self.variance.lerp_(spread, rate)
+                self.steps.add_(1)
+        return (latents - self.mean) * (self.variance + 1e-8).rsqrt()
+
+
 class LatentReadout(nn.Module):
     """Learned queries, one a latent token, read the encoder's states of every length."""
 
@@ -24,6 +60,9 @@ class LatentReadout(nn.Module):
         self.attention = Attention(config)
         self.norm = RMSNorm(config.d_model, config.norm_eps)
         self.out = nn.Linear(config.d_model, config.latent_size, bias=False)
+        self.running = None
+        if config.latent_norm == "running":
+            self.running = RunningNorm(config.n_latent, config.latent_size)
 
     def forward(self, states: Tensor, keep: Tensor, positions: Tensor, norm: RMSNorm) -> Tensor:
         """Reads the encoder's states.
@@ -42,6 +81,8 @@ class LatentReadout(nn.Module):
         k, v = self.attention.keys_values(states, norm, rotary)
         read = self.attention.attend(self.attention.queries(query), k, v, keep[:, None, None])
         latents: Tensor = self.out(self.norm(query + read)).float()
+        if self.running is not None:
+            latents = self.running(latents)
         return latents.tanh() if self.tanh else latents
 
 

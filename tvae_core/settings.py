@@ -16,6 +16,7 @@ MODEL_FIELDS: dict[str, type] = {
     "n_latent": int,
     "latent_size": int,
     "latent_bound": str,
+    "latent_norm": str,
     "noise": str,
     "sigma_min": float,
     "sigma_max": float,

@@ -1,8 +1,9 @@
 """The bundle an app works on: found, loaded once for all sessions, or explained when missing.
 
 The folder is, in this order, what the user typed under "Bundle", the environment variable
-`TVAE_BUNDLE`, and the bundle that ships with the domain. Where several apps run together, the
-variable counts for the app whose domain that bundle names.
+`TVAE_BUNDLE`, and the bundle that ships with the domain. The variable may name several folders,
+separated as in `PATH`: each is for the app of its domain, and so is a single one where several apps
+run together.
 """
 
 from __future__ import annotations
@@ -56,17 +57,31 @@ def _chosen(shipped: Path) -> str:
     return f"_{FOLDER_KEY}_{shipped.parent.name}"
 
 
+def environment_folder(shipped: Path, of_domain: bool) -> str:
+    """The folder that the environment names for a domain; empty for none.
+
+    Args:
+        shipped: the folder of the domain's own bundle.
+        of_domain: take a single folder only if it is one of the domain.
+    """
+    folders = [part.strip() for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep)]
+    folders = list(filter(None, folders))
+    if len(folders) == 1 and not of_domain:
+        return folders[0]
+    return next((f for f in folders if _domain_of(f) == shipped.parent.name), "")
+
+
 def _environment(shipped: Path) -> str:
-    """The folder that the environment names for a domain; empty for none."""
-    folder = os.environ.get(ENVIRONMENT, "").strip()
-    if not folder or not st.session_state.get(TOGETHER):
-        return folder
+    return environment_folder(shipped, bool(st.session_state.get(TOGETHER)))
+
+
+def _domain_of(folder: str) -> str | None:
+    """The domain that a bundle's manifest names; None if it cannot be read."""
     try:
         manifest = json.loads((Path(folder).expanduser() / "manifest.json").read_text())
     except (OSError, ValueError):
-        return ""
-    named = manifest.get("domain") if isinstance(manifest, dict) else None
-    return folder if named == shipped.parent.name else ""
+        return None
+    return manifest.get("domain") if isinstance(manifest, dict) else None
 
 
 def stamp_of(folder: Path) -> tuple[int, ...]:

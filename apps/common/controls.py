@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -33,12 +33,15 @@ FIDELITY_HELP = (
     "one setting for all."
 )
 
+Source = Callable[[int, float], Draw]
+"""`source(seed, fidelity)` gives what draws codes."""
+
 
 def generate_controls(
     bench: Workbench,
     noun: str,
     prefix: str = "",
-    sources: Mapping[str, Draw] | None = None,
+    sources: Mapping[str, Source] | None = None,
     source_label: str = "Kind",
 ) -> None:
     """Settings of the sampling; the button starts a job, kept as `{prefix}sample_job`.
@@ -106,7 +109,7 @@ def generate_controls(
     if pressed or job is None or job.settings["bundle"] != bench.hash:
         job = sampling(n, seed, prior, fidelity, temperature, bundle=bench.hash)
         if sources and chosen in sources:
-            job.draw = sources[chosen]
+            job.draw = sources[chosen](seed, fidelity)
         job.settings |= asked
         state[f"{prefix}sample_job"], state[f"{prefix}sample_page"] = job, 0
     elif any(job.settings[name] != value for name, value in asked.items()):

@@ -1,4 +1,4 @@
-"""A statement with its syntax highlighted, by Pygments: as SVG or HTML.
+"""A statement with its syntax highlighted, by Pygments: as SVG, HTML or coloured pieces.
 
 Pygments is the library of this field; it knows every token of the language.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from pygments import highlight
 from pygments.formatters import HtmlFormatter, SvgFormatter
 from pygments.lexers import PythonLexer
+from pygments.styles import get_style_by_name
 
 STYLE = "friendly"
 _WIDTH, _HEIGHT, _SIZE = 8.5, 19, 14
@@ -35,3 +36,15 @@ def draw_html(code: str) -> str:
         code, PythonLexer(stripnl=False), HtmlFormatter(noclasses=True, nowrap=True, style=STYLE)
     )
     return drawn.rstrip("\n")
+
+
+def draw_pieces(code: str) -> tuple[tuple[str, str], ...]:
+    """Highlighted code as (text, CSS colour), the colour empty where it is the reader's own.
+
+    The texts together are the code. For pages that set text and colours themselves.
+    """
+    style, pieces = get_style_by_name(STYLE), []
+    for token, text in PythonLexer(stripnl=False, ensurenl=False).get_tokens(code):
+        colour = style.style_for_token(token)["color"]
+        pieces.append((text, f"#{colour}" if colour else ""))
+    return tuple(pieces)

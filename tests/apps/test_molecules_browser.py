@@ -7,41 +7,17 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 
+from tests.apps.browsing import FIRST_LOAD, Watch, open_page, settle, shoot
+
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Locator, Page, Request
+    from playwright.sync_api import Locator, Page
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCAL = {"127.0.0.1", "localhost", None}
-FIRST_LOAD = 200_000
-"""Milliseconds for the first page, which waits for torch to be imported."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-class Watch:
-    """What the page complained of, and whom it called besides this machine."""
-
-    def __init__(self, page: Page) -> None:
-        self.complaints: list[str] = []
-        self.strangers: list[str] = []
-        page.on("console", self._said)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", self._asked)
-
-    def _said(self, message: ConsoleMessage) -> None:
-        place = message.location.get("url", "")
-        # Streamlit looks for its server below a page's path before it looks at the root.
-        if message.type == "error" and not re.search(r"/\w+/_stcore/", place):
-            self.complaints.append(f"{message.text} ({place})")
-
-    def _asked(self, request: Request) -> None:
-        url = urlsplit(request.url)
-        if url.scheme not in ("data", "blob") and url.hostname not in LOCAL:
-            self.strangers.append(request.url)
 
 
 @pytest.fixture
@@ -49,28 +25,6 @@ def app(streamlit_server: Callable[..., str]) -> str:
     """The address of the running app."""
     bundle = os.environ.get("TVAE_BUNDLE") or str(ROOT / "domains" / "smiles" / "bundle")
     return streamlit_server(ROOT / "apps" / "molecules.py", TVAE_BUNDLE=bundle)
-
-
-@pytest.fixture
-def watch(browser_page: Page) -> Watch:
-    return Watch(browser_page)
-
-
-def settle(page: Page) -> None:
-    """Waits until nothing is decoded any more and the script rests."""
-    page.wait_for_function(
-        """() => {
-          const app = document.querySelector('[data-testid=stApp]')
-          const rests = app?.getAttribute('data-test-script-state') === 'notRunning'
-          const buttons = [...document.querySelectorAll('button')]
-          const stop = buttons.some(b => b.innerText.includes('Stop'))
-          window._rest = rests && !stop ? (window._rest ?? 0) + 1 : 0
-          return window._rest > 8
-        }""",
-        polling=100,
-        timeout=FIRST_LOAD,
-    )
-    page.evaluate("window._rest = 0")
 
 
 def drawn(page: Page) -> Locator:
@@ -82,18 +36,6 @@ def assert_pictures_load(page: Page) -> None:
     sizes = drawn(page).evaluate_all("images => images.map(i => [i.complete, i.naturalWidth])")
     assert sizes
     assert all(complete and width > 100 for complete, width in sizes)
-
-
-def shoot(page: Page, folder: Path, name: str) -> None:
-    path = folder / f"{name}.png"
-    page.screenshot(path=path)
-    assert path.stat().st_size > 10_000
-
-
-def open_page(page: Page, name: str) -> None:
-    page.get_by_role("link", name=name, exact=True).click()
-    page.locator("h1").wait_for()
-    settle(page)
 
 
 def test_sample_then_look_then_walk(

@@ -25,7 +25,7 @@ def rows(n: int, seed: int, apart: float = 6.0) -> tuple[torch.Tensor, list[str]
     rng = np.random.default_rng(seed)
     labels = [NAMES[k] for k in rng.choice(3, size=n, p=(1 / 2, 1 / 3, 1 / 6))]
     codes = rng.normal(size=(n, 6)) * np.array([1, 1, 1, 1, 100, 0.01])
-    codes[:, 0] += [apart * NAMES.index(label) for label in labels]
+    codes[np.arange(n), [NAMES.index(label) for label in labels]] += apart
     return torch.from_numpy(codes).float().reshape(n, 2, 3), labels
 
 

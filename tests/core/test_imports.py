@@ -28,7 +28,7 @@ FORBIDDEN = {
 }
 # package -> what its modules must be importable without
 ABSENT = {
-    "tvae_core": FORBIDDEN["tvae_core"] | {"wandb", "tensorboard"},
+    "tvae_core": FORBIDDEN["tvae_core"] | {"wandb", "tensorboard", "sklearn"},
     "domains": FORBIDDEN["domains"] | {"wandb", "tensorboard"},
     "data_prep": FORBIDDEN["data_prep"] | {"wandb", "tensorboard"},
 }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
 from tvae_core.config import TVAEConfig
-from tvae_core.latent import add_noise, capacity_bits, draw_sigma
+from tvae_core.latent import RunningNorm, add_noise, capacity_bits, draw_sigma
 from tvae_core.model import TransformerVAE
 
 CPU = torch.device("cpu")
@@ -97,3 +98,67 @@ def test_an_untrained_code_is_near_unit_variance(
     model = TransformerVAE(tiny_config(initializer_range=0.02, d_model=64, latent_size=32)).eval()
     codes = model.encode(torch.randint(4, 14, (200, 8)))
     assert 0.5 < float(codes.square().mean().sqrt()) < 2
+
+
+def test_running_norm_brings_codes_to_mean_0_and_variance_1() -> None:
+    torch.manual_seed(0)
+    norm = RunningNorm(2, 3).train()
+    offset, scale = torch.randn(2, 3) * 9, torch.rand(2, 3) * 0.1 + 0.001
+    first = norm(torch.randn(64, 2, 3) * scale + offset)
+    assert float(first.std(0).sub(1).abs().max()) < 0.3
+    assert float(first.mean(0).abs().max()) < 0.1
+    for _ in range(400):
+        norm(torch.randn(64, 2, 3) * scale + offset)
+    out = norm.eval()(torch.randn(5000, 2, 3) * scale + offset)
+    assert float(out.std(0).sub(1).abs().max()) < 0.1
+    assert float(out.mean(0).abs().max()) < 0.15
+
+
+def test_running_norm_keeps_what_batches_differ_in() -> None:
+    """Batches of one length each: their means differ, and the norm must not take that away."""
+    torch.manual_seed(0)
+    norm = RunningNorm(1, 1).train()
+    for step in range(600):
+        norm(torch.randn(32, 1, 1) * 0.1 + (1.0 if step % 2 else -1.0))
+    norm.eval()
+    low, high = norm(torch.full((1, 1, 1), -1.0)), norm(torch.full((1, 1, 1), 1.0))
+    assert float(high - low) == pytest.approx(2.0, rel=0.1)
+    assert float(norm.variance) == pytest.approx(1.01, rel=0.1)
+
+
+def test_running_norm_learns_nothing_outside_training() -> None:
+    norm = RunningNorm(1, 2).eval()
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    norm(torch.randn(8, 1, 2) + 5)
+    norm.train()(torch.randn(1, 1, 2) + 5)
+    assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
+
+
+def test_the_running_norm_is_part_of_a_saved_model(tmp_path: Path) -> None:
+    config = TVAEConfig(
+        vocab_size=20,
+        max_length=8,
+        d_model=32,
+        n_heads=2,
+        d_ff=48,
+        encoder_blocks=[1],
+        decoder_layers=1,
+        n_latent=2,
+        latent_size=4,
+        latent_norm="running",
+    )
+    torch.manual_seed(0)
+    model = TransformerVAE(config).train()
+    ids = torch.randint(4, 20, (16, 6))
+    for _ in range(20):
+        model(input_ids=ids)
+    model.eval()
+    model.save_pretrained(tmp_path)
+    again = TransformerVAE.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        codes = model.encode(ids)
+        assert torch.equal(codes, again.encode(ids))
+    assert float(codes.std(0).mean()) == pytest.approx(1, abs=0.15)
+    assert "readout.running.mean" in again.state_dict()
+    plain = TransformerVAE(TVAEConfig(vocab_size=20, max_length=8, d_model=32, n_heads=2))
+    assert not any("running" in name for name in plain.state_dict())

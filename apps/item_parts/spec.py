@@ -1,0 +1,118 @@
+"""What an app is told of its domain: words, scores, how a card shows an item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from apps.common.bundle import Workbench, bundle_folder, open_workbench
+from apps.common.controls import Source
+from apps.common.windows import Range
+from apps.item_parts.facts import Item
+from tvae_core.commands import DomainCommands
+from tvae_core.domain import Domain
+
+Labels = Callable[[Workbench, Sequence[Item], Tensor], list[str]]
+"""`labels(bench, items, codes)`: a label of each item, empty where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """How a score is shown.
+
+    Attributes:
+        label: what it is called.
+        form: how it is written: a format such as `.2f` or `.0%`, or `yes` for 1 or 0.
+        about: what it says.
+        ends: of its slider; no slider where there are none.
+    """
+
+    label: str
+    form: str
+    about: str
+    ends: Range | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The picture of a card: an image, or text in coloured pieces; `alt` says what it shows."""
+
+    picture: str | None = None
+    pieces: tuple[tuple[str, str], ...] = ()
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """An app of texts.
+
+    Attributes:
+        app: name of its script.
+        commands: of the domain.
+        make_domain: gives the domain of a bundle's folder.
+        noun: what items are called, in the plural.
+        titles: title and one sentence of each page, by its name.
+        scores: how scores are shown, by name; others are only in files.
+        on_cards: scores on a card.
+        draw: the face of a valid item, at a width in pixels.
+        examples: what the menu of examples offers: name -> what is typed.
+        ends: where a walk starts and ends at first, as typed.
+        read: the text of what is typed; raises `DomainError`.
+        typed: what is typed to get an item.
+        field_help: what may be typed.
+        labels: colours of the map and a filter; None for none.
+        label_name: what a label is called, such as "Kind".
+        sources: other places to sample from than the prior, by name, such as one for each topic.
+        card_width: least width of a card in pixels.
+        strip_width: width of a step of a walk.
+        walk_steps: steps of a walk at first.
+        flat: faces are as high as what they show.
+        text_line: cards show the text below the face, to be copied.
+        thumbnails: a chosen item is drawn beside its field.
+    """
+
+    app: str
+    commands: DomainCommands
+    make_domain: Callable[[Path], Domain]
+    noun: str
+    titles: Mapping[str, tuple[str, str]]
+    scores: Mapping[str, ScoreView]
+    on_cards: tuple[str, ...]
+    draw: Callable[[Item, int], Face]
+    examples: Mapping[str, str]
+    ends: tuple[str, str]
+    read: Callable[[str], str]
+    typed: Callable[[Item], str]
+    field_help: str = ""
+    labels: Labels | None = None
+    label_name: str = "Label"
+    sources: Callable[[Workbench], Mapping[str, Source]] = field(default=lambda bench: {})
+    card_width: int = 260
+    strip_width: int = 190
+    walk_steps: int = 9
+    flat: bool = False
+    text_line: bool = True
+    thumbnails: bool = False
+
+    @property
+    def prefix(self) -> str:
+        """Goes before the keys of the app's widgets."""
+        return f"{self.app}_"
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Endings of the files that results are downloaded as."""
+        return ("csv", "jsonl", "txt", *(s.removeprefix(".") for s in self.commands.suffixes))
+
+    def shown(self, bench: Workbench) -> dict[str, ScoreView]:
+        """The scores that this bundle's domain has, of those that are shown."""
+        there = bench.space.domain.score([])
+        return {name: view for name, view in self.scores.items() if name in there}
+
+    def workbench(self) -> Workbench:
+        """The loaded bundle of this session; raises `BundleError` if it cannot be used."""
+        folder = bundle_folder(self.commands.bundle)
+        return open_workbench(folder, self.make_domain(folder))
