@@ -11,6 +11,7 @@ from tvae_core.config import TVAEConfig
 from tvae_core.layers import Attention, RMSNorm, rotary_table
 
 _NOISE_FEATURES = 16
+EPSILON = 1e-8
 
 
 class RunningNorm(nn.Module):
@@ -46,7 +47,14 @@ class RunningNorm(nn.Module):
                 self.mean.add_(rate * shift)
                 self.variance.lerp_(spread, rate)
                 self.steps.add_(1)
-        return (latents - self.mean) * (self.variance + 1e-8).rsqrt()
+        centred = latents - self.mean
+        codes: Tensor = centred * (self.variance + EPSILON).rsqrt()
+        if self.training and len(latents) > 1:
+            # 1, but for its gradient: to shrink or to stretch all codes of a batch is to change
+            # nothing, so no loss may ask for it (the second-moment kernel would, without end)
+            scale = (centred.square().mean(0) + EPSILON).sqrt()
+            codes = codes * (scale.detach() / scale)
+        return codes
 
 
 class LatentReadout(nn.Module):

@@ -32,6 +32,7 @@ from tvae_core.latent import capacity_bits
 from tvae_core.model import TransformerVAE
 from tvae_core.presets import MODEL_FIELDS, Merged, TrainSettings
 from tvae_core.probe import Probe, probe_texts, stopped_early
+from tvae_core.report import write_run_report
 from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
 from tvae_core.tracking import ProgressLog, check_trackers, log_showcase
@@ -177,6 +178,8 @@ def train(
         extra(prepared.path),
     )
     write_whole(folder / "evaluation.json", json_text(evaluation.flat()))
+    report = write_run_report(folder, domain, space, evaluation, seen, merged.table(), manifest)
+    print(f"report: {report}", file=sys.stderr)
     return Run(folder, bundle, evaluation)
 
 

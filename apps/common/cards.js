@@ -37,7 +37,7 @@ function picture(card) {
     image.decoding = "async"
     area.appendChild(image)
   } else if (card.pieces.length) {
-    area.classList.add("pieces")
+    area.classList.add("pieces", card.face)
     const text = make("pre")
     for (const [part, colour] of card.pieces) {
       const span = make("span", "", part)
@@ -75,15 +75,26 @@ function chips(card) {
   return row
 }
 
+function copyButton(text) {
+  const button = make("button", "copy", "Copy")
+  button.type = "button"
+  button.setAttribute("aria-label", "Copy " + text)
+  button.onclick = () => copy(text, button)
+  return button
+}
+
 function textLine(card) {
   const line = make("div", "line")
   const code = make("code", "", card.text)
   code.title = card.text
-  const button = make("button", "copy", "Copy")
-  button.type = "button"
-  button.setAttribute("aria-label", "Copy " + card.text)
-  button.onclick = () => copy(card.text, button)
-  line.append(code, button)
+  line.append(code, copyButton(card.text))
+  return line
+}
+
+function headingLine(card) {
+  if (!card.copied) return make("div", "heading", card.heading)
+  const line = make("div", "line")
+  line.append(make("div", "heading wide", card.heading), copyButton(card.copied))
   return line
 }
 
@@ -102,7 +113,7 @@ function build(card, send) {
     }
   }
   const body = make("div", "body")
-  if (card.heading) body.appendChild(make("div", "heading", card.heading))
+  if (card.heading || card.copied) body.appendChild(headingLine(card))
   if (card.reason) body.appendChild(make("p", "reason", card.reason))
   if (card.text) body.appendChild(textLine(card))
   if (card.values.length) body.appendChild(values(card))

@@ -43,7 +43,9 @@ class Card:
         text: the item as text, with a button to copy it.
         picture: an SVG, or a PNG as a `data:` address, see `png_address`.
         pieces: (text, colour) of a text in colours, in place of the picture.
+        face: letters of the pieces: as `code`, or as a `headline`.
         alt: what the picture shows, for those who do not see it.
+        copied: what a copy button in the line of the heading copies, where `text` is not shown.
         heading: a line above the text.
         reason: why the item is not valid or was rejected.
         caret: lines of fixed width in place of the picture, see `caret_lines`.
@@ -58,7 +60,9 @@ class Card:
     text: str = ""
     picture: str | None = None
     pieces: tuple[tuple[str, str], ...] = ()
+    face: Literal["code", "headline"] = "code"
     alt: str = ""
+    copied: str = ""
     heading: str = ""
     reason: str = ""
     caret: tuple[str, ...] | None = None

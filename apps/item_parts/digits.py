@@ -101,7 +101,7 @@ SPEC = Spec(
     },
     scores={
         "digit_confidence": ScoreView(
-            "confidence", ".0%", "how sure the classifier is", Range(0.0, 1.0, 0.05)
+            "sure", ".0%", "how sure the classifier is of what it reads", Range(0.0, 1.0, 0.05)
         ),
         "ink": ScoreView("ink", ".0%", "mean level of the pixels", Range(0.0, 0.6, 0.02)),
         "holes": ScoreView("holes", ".0f", "closed loops", Range(0.0, 4.0, 1.0)),
@@ -122,10 +122,11 @@ SPEC = Spec(
     "for its line ends.",
     labels=_read_digits,
     label_name="Digit",
+    label_form="reads {}",
     card_width=158,
     strip_width=126,
     walk_steps=11,
-    text_line=False,
+    large_text=True,
     thumbnails=True,
 )
 

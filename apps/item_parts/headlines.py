@@ -1,9 +1,9 @@
-"""The app of headlines: its words, its scores, cards like newspaper clippings, its topics."""
+"""The app of headlines: its words, its scores, cards like clippings of a newspaper, its topics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -18,7 +18,6 @@ from apps.item_parts.facts import Item
 from apps.item_parts.spec import Face, ScoreView, Spec
 from domains.headlines.commands import COMMANDS
 from domains.headlines.domain import EXAMPLES, HeadlinesDomain
-from domains.headlines.render import draw_svg
 from domains.headlines.topic_file import ABOUT
 from domains.headlines.topics import Topics, noisy
 from tvae_core.space import LatentSpace
@@ -26,14 +25,9 @@ from tvae_core.space import LatentSpace
 BUNDLE = COMMANDS.bundle
 
 
-@lru_cache(maxsize=4000)
-def _drawing(text: str, width: int) -> str:
-    return draw_svg(text, width=width)
-
-
 def _face(item: Item, width: int) -> Face:
-    text = item.canonical or ""
-    return Face(picture=_drawing(text, 420 if width < 400 else 560), alt=text)
+    del width  # the text wraps
+    return Face(pieces=((item.canonical or "", ""),), letters="headline")
 
 
 def topics_of(bench: Workbench) -> Topics | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -38,10 +39,11 @@ class ScoreView:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """The picture of a card: an image, or text in coloured pieces; `alt` says what it shows."""
+    """The picture of a card: an image, `alt` says what it shows; or text in coloured pieces."""
 
     picture: str | None = None
     pieces: tuple[tuple[str, str], ...] = ()
+    letters: Literal["code", "headline"] = "code"
     alt: str = ""
 
 
@@ -65,12 +67,13 @@ class Spec:
         field_help: what may be typed.
         labels: colours of the map and a filter; None for none.
         label_name: what a label is called, such as "Kind".
+        label_form: how a card writes it.
         sources: other places to sample from than the prior, by name, such as one for each topic.
         card_width: least width of a card in pixels.
         strip_width: width of a step of a walk.
         walk_steps: steps of a walk at first.
         flat: faces are as high as what they show.
-        text_line: cards show the text below the face, to be copied.
+        large_text: large cards show the text below the face, which is not the text itself.
         thumbnails: a chosen item is drawn beside its field.
     """
 
@@ -89,12 +92,13 @@ class Spec:
     field_help: str = ""
     labels: Labels | None = None
     label_name: str = "Label"
+    label_form: str = "{}"
     sources: Callable[[Workbench], Mapping[str, Source]] = field(default=lambda bench: {})
     card_width: int = 260
     strip_width: int = 190
     walk_steps: int = 9
     flat: bool = False
-    text_line: bool = True
+    large_text: bool = False
     thumbnails: bool = False
 
     @property

@@ -92,7 +92,8 @@ def item_card(
     if not item.ok:
         return Card(
             id,
-            text=item.text if spec.text_line or large else "",
+            text=item.text if large else "",
+            copied="" if large or not heading else item.text,
             caret=caret_of(item, int((wide - 26) / _LETTER)),
             heading=heading,
             reason=f"Invalid: {item.why}",
@@ -105,13 +106,18 @@ def item_card(
     values += [
         (SIMILARITY if n == "similarity" else spec.scores[n], v) for n, v in (extra or {}).items()
     ]
+    form = item.canonical or ""
     face: Face = spec.draw(item, wide)
-    marks = (Chip(label, "plain", spec.label_name.lower()),) if label else ()
+    marks = (
+        (Chip(spec.label_form.format(label), "plain", spec.label_name.lower()),) if label else ()
+    )
     return Card(
         id,
-        text=(item.canonical or "") if spec.text_line or large else "",
+        text=form if large and spec.large_text else "",
+        copied="" if large and spec.large_text else form,
         picture=face.picture,
         pieces=face.pieces,
+        face=face.letters,
         alt=face.alt,
         heading=heading,
         reason=reason,
@@ -162,4 +168,4 @@ def hover(spec: Spec, item: Item, note: str) -> str:
     text = one_line(item.canonical or item.text)
     short = text if len(text) <= 60 else text[:59] + "…"
     plain = short.replace("&", "&amp;").replace("<", "&lt;")
-    return f"{note}<br>{plain}" if spec.text_line else note
+    return note if spec.large_text else f"{note}<br>{plain}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -147,11 +147,13 @@ def _read_about(path: Path, weights: str | None) -> tuple[tuple[str, ...], tuple
     return tuple(labels), tuple(counts)
 
 
-def _strings(found: Any) -> bool:
+def _strings(found: Any) -> TypeGuard[list[str]]:
+    """Whether these are texts, none empty, each once."""
     if not isinstance(found, list) or not found or not all(isinstance(v, str) for v in found):
         return False
     return len(set(found)) == len(found) and all(found)
 
 
-def _whole(found: Any) -> bool:
+def _whole(found: Any) -> TypeGuard[list[int]]:
+    """Whether these are whole numbers above 0."""
     return isinstance(found, list) and all(type(v) is int and v > 0 for v in found)

@@ -28,7 +28,7 @@ class Watch:
     def _said(self, message: ConsoleMessage) -> None:
         place = message.location.get("url", "")
         # Streamlit looks for its server below a page's path before it looks at the root.
-        if message.type == "error" and not re.search(r"/\w+/_stcore/", place):
+        if message.type == "error" and not re.search(r"/[\w-]+/_stcore/", place):
             self.complaints.append(f"{message.text} ({place})")
 
     def _asked(self, request: Request) -> None:

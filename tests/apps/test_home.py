@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from apps.registry import APPS, app_named
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "rdkit", "transformers", "plotly", "domains", "tvae_core")
+HEAVY = ("torch", "rdkit", "transformers", "domains", "tvae_core")
 
 OPEN_HOME = f"""
 import sys

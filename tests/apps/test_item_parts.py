@@ -56,7 +56,7 @@ def test_cards_show_an_item_or_why_it_is_none(spec: Spec) -> None:
     item = item_of(spec, spec.read(spec.ends[0]))
     card = item_card(spec, item, "1", novel=True, label="a label")
     assert card.picture or card.pieces
-    assert [chip.text for chip in card.chips] == ["a label", "novel"]
+    assert [chip.text for chip in card.chips] == [spec.label_form.format("a label"), "novel"]
     assert len(card.values) == len(spec.on_cards)
     bad = item_card(spec, item_of(spec, "00 down ! ! !\n("), "2")
     assert bad.picture is None

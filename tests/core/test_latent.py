@@ -126,6 +126,22 @@ def test_running_norm_keeps_what_batches_differ_in() -> None:
     assert float(norm.variance) == pytest.approx(1.01, rel=0.1)
 
 
+def test_no_loss_can_ask_for_smaller_codes() -> None:
+    """Its gradient would never end: the norm undoes what it asks for."""
+    torch.manual_seed(0)
+    norm = RunningNorm(1, 3).train()
+    raw = (torch.randn(64, 1, 3) * 0.01 + 2).requires_grad_()
+    loss = norm(raw).square().mean()
+    loss.backward()
+    assert raw.grad is not None
+    along = (raw.grad * (raw.detach() - norm.mean)).sum(0)
+    assert float(along.abs().max()) < 1e-6
+    norm.eval()
+    raw.grad = None
+    norm(raw).square().mean().backward()
+    assert float((raw.grad * (raw.detach() - norm.mean)).sum(0).abs().max()) > 0.1
+
+
 def test_running_norm_learns_nothing_outside_training() -> None:
     norm = RunningNorm(1, 2).eval()
     before = {name: value.clone() for name, value in norm.state_dict().items()}

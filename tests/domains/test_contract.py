@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domains.registry import DOMAINS, commands_of
 from tvae_core.commands import DomainCommands
-from tvae_core.domain import Domain, DomainError, HasSimilarity
+from tvae_core.domain import Domain, DomainError, HasLabels, HasSimilarity
 from tvae_core.presets import CORE_PRESETS, find_presets
 
 
@@ -78,6 +78,8 @@ def test_renders_what_a_person_looks_at(commands: DomainCommands) -> None:
 
 
 def test_the_shipped_tokenizer_is_lossless(commands: DomainCommands) -> None:
+    if not commands.bundle.exists():
+        pytest.skip(f"{commands.domain.name} ships no bundle yet")
     tokenizer = commands.domain.tokenizer()
     ids = (tokenizer.pad_token_id, tokenizer.bos_token_id, tokenizer.eos_token_id)
     assert (*ids, tokenizer.mask_token_id) == (0, 1, 2, 3)
@@ -85,6 +87,16 @@ def test_the_shipped_tokenizer_is_lossless(commands: DomainCommands) -> None:
         row = tokenizer(text, add_special_tokens=False)["input_ids"]
         assert min(row) > 3
         assert tokenizer.decode(row) == text
+
+
+def test_labels_are_one_a_text(commands: DomainCommands) -> None:
+    if not isinstance(commands.domain, HasLabels):
+        return
+    texts = [*commands.domain.examples()[:3], "\x00 not one of ours \u2603"]
+    found = commands.domain.label(texts)
+    assert len(found) == 4
+    assert all(found[:3])
+    assert found[3] == ""
 
 
 def test_the_default_preset_is_there(commands: DomainCommands) -> None:
@@ -99,5 +111,5 @@ def test_check_never_raises(name: str, text: str) -> None:
 
 
 def test_an_unknown_domain_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match="smiles"):
+    with pytest.raises(ValueError, match="smiles, python_code, headlines, mnist"):
         commands_of("molecule")
