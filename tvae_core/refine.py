@@ -203,7 +203,7 @@ class RefineTrainer(TVAETrainer):
         chosen = torch.randint(len(pairs), (len(inputs["input_ids"]),), generator=generator)
         with torch.autocast(core.device.type, torch.bfloat16, enabled=self.args.bf16):
             own = pair_loss(core, pairs, chosen)
-        self._sums["pairs"] = self._sums.get("pairs", own.new_zeros(())) + own.detach().float()
+        self.note("pairs", own.detach().float())
         loss = loss + self.share * own
         return (loss, output) if return_outputs else loss
 

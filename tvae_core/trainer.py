@@ -116,10 +116,14 @@ class TVAETrainer(Trainer):
                 output.loss = output.loss + weight * cycle
                 parts[name] = cycle.detach().float()
             for name, value in parts.items():
-                self._sums[name] = self._sums[name] + value if name in self._sums else value
-                self._counts[name] = self._counts.get(name, 0) + 1
+                self.note(name, value)
             self._codes = output.latents
         return (output.loss, output) if return_outputs else output.loss
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Adds a number to those whose means the next log line has."""
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._counts[name] = self._counts.get(name, 0) + 1
 
     def _cycles(self, latents: Tensor | None, step: int) -> Iterator[tuple[str, float, Tensor]]:
         assert latents is not None
