@@ -111,6 +111,12 @@ def test_every_line_of_the_original_resolves(name: str) -> None:
         assert "batch_size = 10" in out
 
 
+def test_the_readme_has_the_lines() -> None:
+    readme = (Path(module.__file__).parents[1] / "README.md").read_text()
+    for line in LINES.values():
+        assert f"python run_experiment.py {line}\n" in readme
+
+
 def test_the_originals_flags_are_taken() -> None:
     names, flags = read_names(
         ["syntax", "--per_device_train_batch_size=7", "--set_seq_size", "12", "--max_steps", "3"]
