@@ -44,7 +44,8 @@ class TrainSettings:
         max_steps: optimiser steps.
         batch_size: sequences at once; a step has `gradient_accumulation_steps` times as many.
         gradient_accumulation_steps: batches whose gradients make one optimiser step.
-        optimizer: `adamw` (fused) or `adafactor` (factored second moments: less memory).
+        optimizer: `adamw` (fused), `adafactor` (factored second moments: less memory) or `muon`
+            (orthogonalised momentum for the layers' matrices, see `tvae_core.optimizers`).
         gradient_checkpoint_encoder: forget the encoder's activations and compute them again in
             the backward pass.
         decoder_grad_chk_pnt_rate: keep only the input of every k-th decoder layer and
@@ -154,8 +155,8 @@ class TrainSettings:
                 raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ValueError(f"precision is auto, bf16 or fp32, not {self.precision!r}")
-        if self.optimizer not in ("adamw", "adafactor"):
-            raise ValueError(f"optimizer is adamw or adafactor, not {self.optimizer!r}")
+        if self.optimizer not in ("adamw", "adafactor", "muon"):
+            raise ValueError(f"optimizer is adamw, adafactor or muon, not {self.optimizer!r}")
         if self.final not in ("full", "quick"):
             raise ValueError(f"final is full or quick, not {self.final!r}")
         unknown = set(self.trackers()) - {"wandb", "tensorboard"}

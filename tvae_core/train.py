@@ -30,6 +30,7 @@ from tvae_core.files import check_parent, json_text, write_whole
 from tvae_core.fit import fit_priors
 from tvae_core.latent import capacity_bits
 from tvae_core.model import TransformerVAE
+from tvae_core.optimizers import MuonWithAdamW
 from tvae_core.presets import MODEL_FIELDS, Merged, TrainSettings
 from tvae_core.probe import Probe, probe_texts, stopped_early
 from tvae_core.report import write_run_report
@@ -258,6 +259,14 @@ def _trainer(
         remove_unused_columns=False,
     )
     per_step = settings.batch_size * settings.gradient_accumulation_steps
+    optimizer = None
+    if settings.optimizer == "muon":
+        optimizer = MuonWithAdamW(
+            model,
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            beta2=settings.adam_beta2,
+        )
     return TVAETrainer(
         model=model,
         args=arguments,
@@ -268,6 +277,7 @@ def _trainer(
         seed_data=settings.seed,
         cycle_weight=settings.cycle_weight,
         interpolate_every=settings.interpolate_every,
+        optimizers=(optimizer, None),
         callbacks=[ProgressLog(folder, per_step)],
     )
 

@@ -25,7 +25,7 @@ def test_the_names_of_the_original_are_there() -> None:
     assert set(NAMES) == {
         *("base", "large_model", "funnel_tiny", "funnel_small", "funnel_medium"),
         *("window60", "window120", "window200"),
-        *("grad_check_pnt", "grad_check_pnt_enc", "adafactor"),
+        *("grad_check_pnt", "grad_check_pnt_enc", "adafactor", "muon"),
         *("full_1_tkn", "full_5_tkn", "full_30_tkn", "half_5_tkn", "qrtr_5_tkn"),
         *("eigth_5_tkn", "tenth_5_tkn", "16th_5_tkn", "cmp_5_tkn"),
         *("full_15_tkn", "32_latent", "grad_check_pnt_decoder"),

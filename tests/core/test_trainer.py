@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers import TrainerCallback, TrainingArguments
 
 from tvae_core.data import TokenRows
 from tvae_core.model import TransformerVAE
+from tvae_core.optimizers import MuonWithAdamW
 from tvae_core.trainer import PARTS, TVAETrainer, code_statistics, last_checkpoint
 
 Make = Callable[..., TVAETrainer]
@@ -41,7 +43,7 @@ def make(
     ids = [[int(c) + 4 for c in text] for text in texts]
     rows = TokenRows(datasets.Dataset.from_dict({"text": texts, "input_ids": ids}))
 
-    def trainer(folder: str, seed: int = 0, **changes: Any) -> TVAETrainer:
+    def trainer(folder: str, seed: int = 0, muon: bool = False, **changes: Any) -> TVAETrainer:
         given: dict[str, Any] = {
             "output_dir": str(tmp_path / folder),
             "max_steps": 20,
@@ -66,6 +68,7 @@ def make(
             eval_dataset=rows,
             mmd_warmup_steps=15,
             seed_data=5,
+            optimizers=(MuonWithAdamW(model, lr=5e-3) if muon else None, None),
         )
 
     return trainer
@@ -76,11 +79,14 @@ def losses(trainer: TVAETrainer) -> dict[int, dict[str, float]]:
 
 
 @pytest.mark.parametrize(
-    ("saved", "together"),
-    [(7, 1), (10, 1), (8, 2), (10, 2)],
-    ids=["between epochs", "within one", "accumulating, between", "accumulating, within"],
+    ("saved", "together", "muon"),
+    [(7, 1, False), (10, 1, False), (8, 2, False), (10, 2, False), (10, 1, True)],
+    ids=["between epochs", "within one", "accumulating, between", "accumulating, within", "muon"],
 )
-def test_a_killed_run_goes_on_as_if_it_had_not_been(saved: int, together: int, make: Make) -> None:
+def test_a_killed_run_goes_on_as_if_it_had_not_been(
+    saved: int, together: int, muon: bool, make: Make
+) -> None:
+    make = partial(make, muon=muon)
     whole = make("whole", gradient_accumulation_steps=together)
     whole.train()
     first = make("killed", save_steps=saved, gradient_accumulation_steps=together)

@@ -32,6 +32,7 @@ from tvae_core.bench.live_bytes import LiveBytes
 from tvae_core.config import TVAEConfig
 from tvae_core.layers import fused_attention
 from tvae_core.model import TransformerVAE
+from tvae_core.optimizers import MuonWithAdamW
 from tvae_core.presets import TrainSettings
 
 WAYS = ("fake", "cpu", "cuda")
@@ -175,6 +176,13 @@ def make_optimiser(model: TransformerVAE, settings: TrainSettings) -> torch.opti
             weight_decay=settings.weight_decay,
             scale_parameter=False,
             relative_step=False,
+        )
+    if settings.optimizer == "muon":
+        return MuonWithAdamW(
+            model,
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            beta2=settings.adam_beta2,
         )
     return torch.optim.AdamW(
         model.parameters(),

@@ -110,9 +110,10 @@ def test_storages_count_once_and_until_freed() -> None:
         {},
         {"gradient_checkpoint_encoder": True, "decoder_grad_chk_pnt_rate": 3},
         {"optimizer": "adafactor"},
+        {"optimizer": "muon"},
         {"precision": "fp32"},
     ],
-    ids=["plain", "checkpointed", "adafactor", "fp32"],
+    ids=["plain", "checkpointed", "adafactor", "muon", "fp32"],
 )
 def test_same_bytes_as_the_tracker_of_torch(settings: dict[str, Any]) -> None:
     window = 0 if settings else 16

@@ -15,7 +15,7 @@ SETTINGS = TrainSettings(learning_rate=1e-2)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor", "muon"])
 def test_our_step_trains(
     tiny_config: Callable[..., TVAEConfig], precision: str, optimizer: str
 ) -> None:
