@@ -9,7 +9,8 @@ SHELL := /bin/bash
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
-EXTRAS := smiles,python_code,moses,optimise,bo,evaluate,app,tracking,dev
+EXTRAS := smiles,python_code,midi,moses,optimise,bo,evaluate,app,tracking,dev
+SOUND  := tinysoundfont>=0.3.7,<0.4
 PORT   ?= 8501
 HOST   ?= 127.0.0.1
 APP    ?= home
@@ -54,6 +55,8 @@ $(STAMP): pyproject.toml
 	  $(PY) -m pip uninstall --yes --quiet torch; fi; \
 	$(PY) -m pip install --disable-pip-version-check $$TORCH_REQ && printf '%s\n' "$$TORCH_REQ" > $(TORCH_USED)
 	@$(PY) -m pip install --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@# without its dependencies: it asks for an audio device's library, which playing to a file needs not.
+	@$(PY) -m pip install --disable-pip-version-check --no-deps '$(SOUND)'
 	@printf '%s\n' "$$SETUP_KEY" > $@
 
 # --- run -----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 from tvae_core.card import model_card
 from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
+from tvae_core.evaluate import Plan
 from tvae_core.measures import Known
 from tvae_core.names import one_line
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
@@ -41,6 +42,10 @@ class DomainCommands:
         write_items: writes rows with their provenance to a file of one of `suffixes`, whole or not
             at all: `write_items(path, rows, provenance)`.
         suffixes: endings, such as `.png`, of the files that `write_items` makes.
+        folders: whether `write_items` also makes a folder of files: a path without an ending. The
+            rows of `sample` then have `valid` and `reason`, and the invalid texts are among them.
+        measure: the domain's own numbers for `evaluate`: `measure(space, texts, plan)` of held-out
+            texts that the model takes.
     """
 
     domain: Domain
@@ -55,6 +60,8 @@ class DomainCommands:
     unit: str = "item"
     write_items: Callable[[Path, list[dict[str, Any]], dict[str, Any]], None] | None = None
     suffixes: tuple[str, ...] = ()
+    folders: bool = False
+    measure: Callable[[LatentSpace, list[str], Plan], dict[str, float]] | None = None
 
 
 def parser_for(commands: DomainCommands, verb: str, description: str) -> CommandParser:
@@ -168,8 +175,9 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
     from tvae_core.train import train
 
     run = train(commands.domain, merged, model_card, commands.extra)
-    print(dial_table(run.evaluation))
-    print(f"bundle: {run.bundle}")
+    if run is not None:
+        print(dial_table(run.evaluation))
+        print(f"bundle: {run.bundle}")
     return 0
 
 

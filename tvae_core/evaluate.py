@@ -42,6 +42,25 @@ PATH_NOISES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 """Scales of the noise level along a path that `choose_settings` tries."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured, for the numbers that a domain adds (`DomainCommands.measure`).
+
+    Attributes:
+        n_samples: prior samples.
+        n_paths: interpolation paths; items `i` and `n_paths + i` are the ends of path `i`.
+        seed: of the samples.
+        prior: of the samples.
+        stage: progress callback `(what, done, total)`.
+    """
+
+    n_samples: int = 1000
+    n_paths: int = 100
+    seed: int = 0
+    prior: str = "flow"
+    stage: Stage = lambda what, done, total: None
+
+
 @dataclass
 class Evaluation:
     """Flat metrics, one row of metrics for each setting of the dial, and the space's geometry.

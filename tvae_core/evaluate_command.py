@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tvae_core.classify import MOST_TRAIN, can_classify
@@ -16,11 +16,12 @@ from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
 from tvae_core.commands import DomainCommands, add_space_arguments, open_space, parser_for
 from tvae_core.data import PreparedSet
 from tvae_core.domain import Domain
-from tvae_core.evaluate import Evaluation, evaluate
+from tvae_core.evaluate import Evaluation, Plan, evaluate
 from tvae_core.files import check_file, json_text, write_whole
 from tvae_core.intervals import with_bounds
 from tvae_core.labelled import HeldOut, has_labels, pick, probe, why_no_probe
 from tvae_core.latent_map import LatentMap, draw_map
+from tvae_core.measures import fitting
 from tvae_core.plots import draw_page, plot_format
 from tvae_core.prior import PRIORS
 from tvae_core.report import Report, write_report
@@ -70,6 +71,8 @@ def run_evaluation(
         geometry=args.geometry,
         stage=lambda what, done, total: bar(done, total),
     )
+    if commands.measure is not None:
+        result.metrics |= _own_numbers(commands.measure, space, texts, args)
     seen = None
     if probed or args.map or args.report:
         seen = HeldOut(space, rows, args.seed, args.max_tokens)
@@ -197,6 +200,21 @@ def _wants_probe(
     if reason:
         print(f"the probe was left out: {reason}", file=sys.stderr)
     return not reason
+
+
+def _own_numbers(
+    measure: Callable[[LatentSpace, list[str], Plan], dict[str, float]],
+    space: LatentSpace,
+    texts: list[str],
+    args: argparse.Namespace,
+) -> dict[str, float]:
+    """What the domain adds, of the texts that the model takes."""
+    bar = Bar(space.domain.name, "stage")
+    taken = [texts[i] for i in fitting(space, texts)]
+    plan = Plan(
+        args.samples, args.paths, args.seed, args.prior, lambda what, done, total: bar(done, total)
+    )
+    return measure(space, taken, plan)
 
 
 def _probe(

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from tvae_core import across
 from tvae_core.config import TVAEConfig
 from tvae_core.layers import Attention, RMSNorm, rotary_table
 
@@ -40,7 +41,7 @@ class RunningNorm(nn.Module):
         if self.training and len(latents) > 1:
             with torch.no_grad():
                 rate = (1 / (self.steps + 1)).clamp(min=self.RATE)
-                off = latents.detach() - self.mean
+                off = across.gather(latents.detach()) - self.mean
                 shift = off.mean(0)
                 # the spread around the running mean, which batches of one length share
                 spread = (off - rate * shift).square().mean(0)
@@ -52,7 +53,8 @@ class RunningNorm(nn.Module):
         if self.training and len(latents) > 1:
             # 1, but for its gradient: to shrink or to stretch all codes of a batch is to change
             # nothing, so no loss may ask for it (the second-moment kernel would, without end)
-            scale = (centred.square().mean(0) + EPSILON).sqrt()
+            mean_square = across.total(centred.square().mean(0)) / across.world()
+            scale = (mean_square + EPSILON).sqrt()
             codes = codes * (scale.detach() / scale)
         return codes
 
@@ -138,7 +140,7 @@ def draw_sigma(config: TVAEConfig, batch: int, device: torch.device) -> Tensor:
     """Training noise levels `(batch,)`: log-uniform but for `sigma_tilt`, or constant."""
     if config.noise == "random":
         low, high = math.log(config.sigma_min), math.log(config.sigma_max)
-        place = torch.rand(batch, device=device) ** (1 / config.sigma_tilt)
+        place = across.draw(torch.rand, (batch,), device) ** (1 / config.sigma_tilt)
         return (low + (high - low) * place).exp()
     level = config.sigma_max if config.noise == "fixed" else 0.0
     return torch.full((batch,), level, device=device)
@@ -152,9 +154,10 @@ def add_noise(latents: Tensor, sigma: Tensor, noise: Tensor | None = None) -> Te
         sigma: `(b,)`.
         noise: standard normal of the latents' shape; drawn when left out.
     """
-    eps = torch.randn_like(latents) if noise is None else noise
+    if noise is None:
+        noise = across.draw(torch.randn, tuple(latents.shape), latents.device).to(latents.dtype)
     level = sigma.to(latents.dtype)[:, None, None]
-    return (latents + level * eps) / (1 + level.square()).sqrt()
+    return (latents + level * noise) / (1 + level.square()).sqrt()
 
 
 def capacity_bits(code_size: int, sigma: float) -> float:

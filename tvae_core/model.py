@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
+from tvae_core import across
 from tvae_core.config import TVAEConfig
 from tvae_core.decoder import Decoder
 from tvae_core.funnel import FunnelEncoder
@@ -110,7 +111,7 @@ class TransformerVAE(PreTrainedModel):
         ids.scatter_(1, lengths[:, None] + 1, config.eos_token_id)
         keep = torch.arange(ids.shape[1], device=ids.device)[None] < (lengths + 2)[:, None]
         if self.training and config.encoder_mask > 0:
-            drop = torch.rand(ids.shape, device=ids.device) < config.encoder_mask
+            drop = across.draw(torch.rand, tuple(ids.shape), ids.device) < config.encoder_mask
             ids = ids.masked_fill(drop & keep & (ids > config.mask_token_id), config.mask_token_id)
         return ids, keep
 
@@ -183,9 +184,11 @@ class TransformerVAE(PreTrainedModel):
         states = self.decoder(written.view(*inputs.shape, -1), memory, summary)
         reconstruction, right = self._token_loss(states, targets, tied)
         weight = config.mmd_weight * self.mmd_scale
+        counted = targets != IGNORED
+        if self.training:
+            reconstruction = across.mean_over_items(reconstruction, counted.sum())
         discrepancy = self._mmd(latents)
         with torch.no_grad():
-            counted = targets != IGNORED
             token_accuracy = right.sum() / counted.sum()
             sequence_accuracy = (right.sum(1) == counted.sum(1)).float().mean()
         return TVAEOutput(
@@ -206,7 +209,7 @@ class TransformerVAE(PreTrainedModel):
         )
         targets.scatter_(1, keep.sum(1, keepdim=True), config.eos_token_id)
         if self.training and config.decoder_mask > 0:
-            drop = torch.rand(inputs.shape, device=inputs.device) < config.decoder_mask
+            drop = across.draw(torch.rand, tuple(inputs.shape), inputs.device) < config.decoder_mask
             drop[:, 0] = False
             inputs = inputs.masked_fill(drop, config.mask_token_id)
         return inputs, targets
@@ -230,7 +233,11 @@ class TransformerVAE(PreTrainedModel):
         if self.training and config.mmd_memory and self.recent_count:
             memory = self.recent_codes[: self.recent_count].clone()
         moment = config.mmd_moment * self.moment_scale
+        if self.training:
+            latents = across.gather(latents)
         value = latent_mmd(latents, config.mmd_scope, config.mmd_kernel, memory, moment)
+        if self.training:
+            value = across.own_gradient(value)
         if self.training and config.mmd_memory:
             codes = latents.detach().float()[: config.mmd_memory]
             self.recent_codes = torch.cat((codes, self.recent_codes))[: config.mmd_memory]

@@ -14,8 +14,8 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     Muon (Jordan 2024, https://kellerjordan.github.io/posts/muon) replaces the momentum of a
     matrix by its nearest orthogonal one, so that every direction of the weight learns at one
-    pace. Its update is scaled to the root mean square of AdamW's (Liu et al. 2025, arXiv 2502.16982), so
-    both halves take the same learning rate, schedule and weight decay.
+    pace. Its update is scaled to the root mean square of AdamW's (Liu et al. 2025, arXiv
+    2502.16982), so both halves take the same learning rate, schedule and weight decay.
 
     Args:
         model: whose parameters are trained.

@@ -151,7 +151,10 @@ class FlowPrior(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.AdamW(self.parameters(), lr=learning_rate, weight_decay=0.0)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, learning_rate, total_steps=max(steps, 2), pct_start=0.1
+            optimiser,
+            learning_rate,
+            total_steps=max(steps, 2),
+            pct_start=0.2 if steps == 10 else 0.1,  # at 10 steps torch divides by zero
         )
         averaged = torch.optim.swa_utils.AveragedModel(
             self, avg_fn=lambda mean, new, n: mean + (new - mean) * max(0.002, 9.0 / (10.0 + n))

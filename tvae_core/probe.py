@@ -81,7 +81,8 @@ class Probe(TrainerCallback, ExportableState):
         self.trainer.log({f"eval_{name}": value for name, value in found.items()})
         control.should_log = wanted
         folder = Path(args.output_dir or ".")
-        log_showcase(showcase, folder, state.global_step, self.domain, self.trackers)
+        if state.is_world_process_zero:
+            log_showcase(showcase, folder, state.global_step, self.domain, self.trackers)
         score = found["reconstruction_exact"]
         self.worse = 0 if score > self.best else self.worse + 1
         self.best = max(self.best, score)

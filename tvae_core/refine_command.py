@@ -137,8 +137,8 @@ def refine(space: LatentSpace, rows: TokenRows, settings: RefineSettings, seed: 
 
     from tvae_core import refine as core
     from tvae_core.fit import encode_rows
+    from tvae_core.set_up import wants_bf16
     from tvae_core.tracking import ProgressLog
-    from tvae_core.train import wants_bf16
 
     model = space.model
     core.freeze_encoder(model)

@@ -124,6 +124,7 @@ class ProgressLog(TrainerCallback):
     ) -> None:
         self.started, self.first = time.monotonic(), state.global_step
         self.bar = tqdm(
+            disable=not state.is_world_process_zero,
             total=state.max_steps,
             initial=state.global_step,
             desc="train",
@@ -145,6 +146,8 @@ class ProgressLog(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
+        if not state.is_world_process_zero:
+            return
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = (state.global_step - self.first) * self.items / seconds
         line = {"step": state.global_step, "items_per_second": round(rate, 1), **(logs or {})}

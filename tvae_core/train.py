@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from transformers import TrainingArguments
 
+from tvae_core import across
 from tvae_core.checkpoint import save_bundle
 from tvae_core.cli import Bar, reuse_memory, use_threads
 from tvae_core.config import TVAEConfig
@@ -30,14 +30,14 @@ from tvae_core.files import check_parent, json_text, write_whole
 from tvae_core.fit import fit_priors
 from tvae_core.latent import capacity_bits
 from tvae_core.model import TransformerVAE
-from tvae_core.optimizers import MuonWithAdamW
 from tvae_core.presets import MODEL_FIELDS, Merged, TrainSettings
 from tvae_core.probe import Probe, probe_texts, stopped_early
 from tvae_core.report import write_run_report
+from tvae_core.set_up import make_trainer
 from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
-from tvae_core.tracking import ProgressLog, check_trackers, log_showcase
-from tvae_core.trainer import TVAETrainer, last_checkpoint
+from tvae_core.tracking import check_trackers, log_showcase
+from tvae_core.trainer import last_checkpoint
 
 SHOWN = 64
 """Most samples in the showcase at the end of a run."""
@@ -62,31 +62,24 @@ class Run:
     evaluation: Evaluation
 
 
-def wants_bf16(precision: str) -> bool:
-    """Whether to train in bf16: asked for, or `auto` where the hardware multiplies it."""
-    if precision != "auto":
-        return precision == "bf16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-
-
 def train(
     domain: Domain,
     merged: Merged,
     card: Callable[[dict[str, Any], Evaluation], str],
     extra: Callable[[Path], Mapping[str, Path]] = lambda folder: {},
-) -> Run:
+) -> Run | None:
     """Trains a model, fits its priors, chooses its defaults and writes its bundle.
+
+    Under `torchrun` the processes train together; the first one alone does what comes after.
 
     Args:
         domain: checks what is decoded.
         merged: settings.
         card: makes the model card of the manifest and the evaluation.
         extra: files that the domain adds to the bundle, made from the prepared set's folder.
+
+    Returns:
+        What the run leaves; None in all processes but the first.
 
     Raises:
         PreparedSetError: no prepared set in `data`.
@@ -97,7 +90,7 @@ def train(
     check_trackers(settings.trackers())
     folder = Path(settings.output or f"runs/{domain.name}/{'-'.join(merged.presets) or 'default'}")
     check_parent(folder / "settings.toml")
-    threads = use_threads(settings.threads or None)
+    threads = use_threads(settings.threads or across.default_threads())
     reuse_memory()
     prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
     tokenizer = prepared.tokenizer()
@@ -120,23 +113,28 @@ def train(
     torch.manual_seed(settings.seed)
     model = TransformerVAE(config)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "settings.toml", merged.table() + "\n")
     started = time.monotonic()
-    trainer = _trainer(model, settings, folder, rows)
+    trainer = make_trainer(model, settings, folder, rows)
+    if across.rank() == 0:
+        write_whole(folder / "settings.toml", merged.table() + "\n")
     trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
     parameters = sum(p.numel() for p in model.parameters())
-    print(
-        f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
-        f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
-        f"{'bf16' if trainer.args.bf16 else 'fp32'}"
-        + (f", resuming from {checkpoint.name}" if checkpoint else ""),
-        file=sys.stderr,
-    )
+    if across.rank() == 0:
+        print(
+            f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
+            f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
+            f"{'bf16' if trainer.args.bf16 else 'fp32'}"
+            + (f", {across.world()} processes" if across.world() > 1 else "")
+            + (f", resuming from {checkpoint.name}" if checkpoint else ""),
+            file=sys.stderr,
+        )
     if checkpoint is not None and stopped_early(checkpoint, settings.early_stopping):
         trainer.take(checkpoint)
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     minutes = (time.monotonic() - started) / 60
+    if not across.finish():
+        return None
     batch = settings.gradient_accumulation_steps * min(settings.batch_size, len(rows))
     seen_items = trainer.state.global_step * batch
     model.eval()  # type: ignore[no-untyped-call]
@@ -224,62 +222,6 @@ def _check_shape(checkpoint: Path, config: TVAEConfig) -> None:
                 f"the checkpoint {checkpoint} has {name} {there}, not {wanted}; choose another "
                 "--output, or start over with --resume false"
             )
-
-
-def _trainer(
-    model: TransformerVAE, settings: TrainSettings, folder: Path, rows: TokenRows
-) -> TVAETrainer:
-    half = wants_bf16(settings.precision)
-    model.set_checkpointing(
-        settings.gradient_checkpoint_encoder, settings.decoder_grad_chk_pnt_rate
-    )
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=settings.max_steps,
-        per_device_train_batch_size=min(settings.batch_size, len(rows)),
-        gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        per_device_eval_batch_size=settings.eval_batch_size,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=min(settings.warmup_steps, settings.max_steps // 4),
-        weight_decay=settings.weight_decay,
-        adam_beta2=settings.adam_beta2,
-        max_grad_norm=settings.max_grad_norm,
-        optim="adafactor" if settings.optimizer == "adafactor" else "adamw_torch_fused",
-        bf16=half,
-        use_cpu=not torch.cuda.is_available(),
-        torch_compile=settings.compile,
-        logging_steps=settings.log_steps,
-        eval_steps=settings.eval_steps or None,
-        save_steps=settings.save_steps,
-        save_total_limit=2,
-        report_to=settings.trackers() or "none",
-        seed=settings.seed,
-        disable_tqdm=True,
-        remove_unused_columns=False,
-    )
-    per_step = settings.batch_size * settings.gradient_accumulation_steps
-    optimizer = None
-    if settings.optimizer == "muon":
-        optimizer = MuonWithAdamW(
-            model,
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            beta2=settings.adam_beta2,
-        )
-    return TVAETrainer(
-        model=model,
-        args=arguments,
-        train_dataset=rows,
-        mmd_warmup_steps=settings.mmd_warmup_steps,
-        moment_start=settings.moment_start,
-        moment_warmup=settings.moment_warmup,
-        seed_data=settings.seed,
-        cycle_weight=settings.cycle_weight,
-        interpolate_every=settings.interpolate_every,
-        optimizers=(optimizer, None),
-        callbacks=[ProgressLog(folder, per_step)],
-    )
 
 
 def _longest(rows: TokenRows) -> int:

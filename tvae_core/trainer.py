@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate.data_loader import prepare_data_loader
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -21,6 +22,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from tvae_core import across
 from tvae_core.cycle import between_items, cycle_loss
 from tvae_core.data import BucketBatchSampler, TokenRows, collate
 from tvae_core.mmd import weight_at
@@ -68,20 +70,25 @@ class TVAETrainer(Trainer):
         self.add_callback(_Continue(self))
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Length-bucketed batches in the order of the seed and the epoch."""
+        """Length-bucketed batches in the order of the seed and the epoch.
+
+        Every process reads the whole batch and keeps its share: one width of padding and one
+        order, whatever the number of processes.
+        """
         rows = cast(TokenRows, self.train_dataset)
-        size = self.args.per_device_train_batch_size
+        size = self.args.per_device_train_batch_size * across.world()
         self.sampler = BucketBatchSampler(rows.lengths, size, self.seed_data)
-        loader: DataLoader[Any] = self.accelerator.prepare(
-            DataLoader(
-                rows,
-                batch_sampler=self.sampler,
-                collate_fn=collate,
-                num_workers=self.args.dataloader_num_workers,
-                pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
-            )
+        loader = DataLoader(
+            rows,
+            batch_sampler=self.sampler,
+            collate_fn=collate_share,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
         )
-        return loader
+        prepared: DataLoader[Any] = prepare_data_loader(
+            loader, self.args.device, num_processes=1, process_index=0, put_on_device=True
+        )
+        return prepared
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """Bucketed batches of the evaluation rows, every row once."""
@@ -140,14 +147,17 @@ class TVAETrainer(Trainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Adds the means of the loss parts since the last line, and the code's statistics."""
         if "loss" in logs and self._sums:
-            logs |= {n: float(total / self._counts[n]) for n, total in self._sums.items()}
+            logs |= {
+                n: float(across.total(total / self._counts[n])) / across.world()
+                for n, total in self._sums.items()
+            }
             if not math.isfinite(logs["reconstruction"] + logs["mmd"]):
                 raise FloatingPointError(
                     f"the loss is not finite at step {self.state.global_step}; lower "
                     "--learning-rate and start again: the run resumes from its last checkpoint"
                 )
             if self._codes is not None:
-                logs |= code_statistics(self._codes)
+                logs |= code_statistics(across.gather(self._codes))
             self._sums, self._counts = {}, {}
         super().log(logs, *args, **kwargs)
 
@@ -160,9 +170,16 @@ class TVAETrainer(Trainer):
                 "--learning-rate and start again: the run resumes from its last checkpoint"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        codes = core.recent_codes[: core.recent_count].contiguous().cpu()
-        save_file({"codes": codes}, folder / _MEMORY_FILE)
+        if self.args.should_save:
+            codes = core.recent_codes[: core.recent_count].contiguous().cpu()
+            save_file({"codes": codes}, folder / _MEMORY_FILE)
         super()._save_checkpoint(*args, **kwargs)
+
+
+def collate_share(batch: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """`collate` of a whole batch, and of that the rows of this process."""
+    own = across.share(len(batch))
+    return {name: rows[own] for name, rows in collate(batch).items()}
 
 
 class _Continue(TrainerCallback):

@@ -21,7 +21,8 @@ from tvae_core.classify import PROBES
 from tvae_core.cli import run_command
 from tvae_core.commands import DomainCommands, evaluate_command
 from tvae_core.domain import HasLabels
-from tvae_core.evaluate import evaluate
+from tvae_core.evaluate import Plan, evaluate
+from tvae_core.intervals import mean_of
 from tvae_core.labelled import pick
 from tvae_core.space import LatentSpace
 
@@ -57,8 +58,8 @@ def call(
     short = partial(evaluate, dial=(1.0, 0.3))
     monkeypatch.setattr("tvae_core.evaluate_command.evaluate", short)
 
-    def run(*arguments: object, domain: Any = space.domain) -> Told:
-        commands = DomainCommands(domain, bundle, tmp_path, "none")
+    def run(*arguments: object, domain: Any = space.domain, measure: Any = None) -> Told:
+        commands = DomainCommands(domain, bundle, tmp_path, "none", measure=measure)
         given = [*FEW, *map(str, arguments)]
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -95,6 +96,25 @@ def test_all_of_it(call: Callable[..., Told], data: Path, tmp_path: Path) -> Non
     again = tmp_path / "again.json"
     call("--data", data, "--probe-train", 100, "--seed", 3, "--json", again)
     assert json.loads(again.read_text()) == flat
+
+
+def test_a_domain_adds_its_numbers(call: Callable[..., Told], data: Path, tmp_path: Path) -> None:
+    seen: list[Plan] = []
+
+    def measure(space: LatentSpace, texts: list[str], plan: Plan) -> dict[str, float]:
+        seen.append(plan)
+        plan.stage("digits", 0, 1)
+        return {"mean_digits": mean_of([len(text) for text in texts]), "held": len(texts)}
+
+    out = tmp_path / "out.json"
+    code, table, told = call("--data", data, "--no-probe", "--json", out, measure=measure)
+    assert code == 0, told
+    flat = json.loads(out.read_text())
+    assert flat["held"] == flat["n"] == 12
+    assert flat["mean_digits_low"] <= flat["mean_digits"] <= flat["mean_digits_high"]
+    assert "mean_digits " in table
+    (plan,) = seen
+    assert (plan.n_samples, plan.n_paths, plan.seed, plan.prior) == (6, 2, 0, "gaussian")
 
 
 class Labelled:

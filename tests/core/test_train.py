@@ -13,8 +13,9 @@ import pytest
 from tvae_core.checkpoint import load_bundle
 from tvae_core.files import sha256_file
 from tvae_core.presets import Merged, merge
+from tvae_core.set_up import wants_bf16
 from tvae_core.space import LatentSpace
-from tvae_core.train import Run, wants_bf16
+from tvae_core.train import Run
 
 
 def strict(text: str) -> Any:

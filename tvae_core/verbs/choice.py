@@ -97,3 +97,16 @@ class Drawn:
             place = None if position is None else position + 1
             told = {"sample": sample, "stage": stage, "reason": reason, "character": place}
             self.rejected.append({"text": text} | told)
+
+
+def with_verdicts(rows: Sequence[dict[str, Any]], drawn: Drawn) -> list[dict[str, Any]]:
+    """The kept rows as valid ones, and after them the invalid texts with their reasons.
+
+    Args:
+        rows: kept items.
+        drawn: what was drawn, with `keep_rejected`.
+    """
+    kept = [{"valid": True, "reason": None} | row for row in rows]
+    failed = [row for row in drawn.rejected if row["stage"] == "invalid"]
+    names = ("text", "sample", "reason", "character")
+    return kept + [{"valid": False} | {name: row[name] for name in names} for row in failed]

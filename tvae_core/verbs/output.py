@@ -25,23 +25,31 @@ from tvae_core.cells import Row, cell, clean, columns, provenance
 from tvae_core.cli import CommandParser
 from tvae_core.commands import DomainCommands
 from tvae_core.domain import FloatArray
-from tvae_core.files import check_file, write_whole
+from tvae_core.files import OutputError, check_file, check_parent, write_whole
 from tvae_core.names import raw_line
 from tvae_core.parquet import write_parquet
 
 MOST_SHOWN = 20
+FOLDER_TABLE = "verdicts.csv"
+"""The table of a folder of items; the other files there have numbers for names."""
 _ORIGIN = ("bundle", "seed")
 
 
 def add_output_arguments(parser: CommandParser, commands: DomainCommands) -> None:
     """`-o FILE` and `--format`."""
     endings = ", ".join([*(f".{name}" for name in FORMATS), *commands.suffixes])
+    folder = ", or a folder to fill: a name without an ending" if commands.folders else ""
     parser.add_argument(
-        "-o", "--output", default=None, metavar="FILE", help=f"ends in one of {endings}"
+        "-o", "--output", default=None, metavar="FILE", help=f"ends in one of {endings}{folder}"
     )
     parser.add_argument(
         "--format", choices=tuple(FORMATS), default=None, help="whatever the file's ending"
     )
+
+
+def fills_folder(path: str | Path, commands: DomainCommands, format: str | None = None) -> bool:
+    """Whether an output is a folder of files: a path without an ending, in a domain that can."""
+    return commands.folders and format is None and not Path(path).suffix
 
 
 def check_output(path: str | Path, commands: DomainCommands, format: str | None = None) -> None:
@@ -51,11 +59,31 @@ def check_output(path: str | Path, commands: DomainCommands, format: str | None 
         ValueError: an ending that is not known.
         OutputError: a place that cannot be written.
     """
+    if fills_folder(path, commands, format):
+        _check_folder(Path(path))
+        return
     ending = Path(path).suffix.lower()
     if format is None and ending not in commands.suffixes and ending[1:] not in FORMATS:
         listed = ", ".join([*(f".{name}" for name in FORMATS), *commands.suffixes])
         raise ValueError(f"{path}: unknown file ending; {commands.unit}s are written to {listed}")
     check_file(Path(path))
+
+
+def _check_folder(target: Path) -> None:
+    """Refuses a folder that cannot be made, or holds anything but such an output of before."""
+    check_parent(target)
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"cannot write {target}: it is a file, not a folder")
+    if target.resolve() in (Path.cwd(), *Path.cwd().parents):
+        raise OutputError(f"cannot write {target}: the command runs in it; name a new folder")
+    found = list(target.iterdir()) if target.exists() else []
+    own = [p for p in found if p.is_file() and (p.name == FOLDER_TABLE or _numbered(p))]
+    if len(own) < len(found):
+        raise OutputError(f"cannot write {target}: other files are in it; name a new folder")
+
+
+def _numbered(path: Path) -> bool:
+    return path.stem.isascii() and path.stem.isdigit()
 
 
 def write_rows(
@@ -81,7 +109,8 @@ def write_rows(
     check_output(path, commands, format)
     target = Path(path)
     ending = target.suffix.lower()
-    if format is None and ending in commands.suffixes and commands.write_items is not None:
+    own = ending in commands.suffixes or fills_folder(path, commands)
+    if format is None and own and commands.write_items is not None:
         commands.write_items(target, [dict(row) for row in rows], dict(origin))
         return
     FORMATS[format or ending[1:]](target, rows, origin)

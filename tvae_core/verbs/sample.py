@@ -23,11 +23,12 @@ from tvae_core.names import raw_line
 from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
 from tvae_core.verbs.arguments import score_names, with_values
-from tvae_core.verbs.choice import Choice, Drawn
+from tvae_core.verbs.choice import Choice, Drawn, with_verdicts
 from tvae_core.verbs.output import (
     MOST_SHOWN,
     add_output_arguments,
     check_output,
+    fills_folder,
     item_rows,
     number,
     shown_columns,
@@ -76,7 +77,8 @@ def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
     known = commands.known(space.bundle.path)
     if choice.novel and known is None:
         raise ValueError("--novel needs the set of training items, which this bundle has not")
-    drawn = Drawn(args.rejected is not None)
+    folder = bool(args.output) and fills_folder(args.output, commands, args.format)
+    drawn = Drawn(args.rejected is not None or folder)
     for texts in _texts(space, args, commands):
         drawn.add(texts, commands.domain.check(texts))
     distinct = list(drawn.first)
@@ -92,7 +94,8 @@ def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
     _print_reasons(drawn)
     origin = _origin(space, args, commands)
     if args.output:
-        write_rows(args.output, rows, origin, commands, args.format)
+        told = with_verdicts(rows, drawn) if folder else rows
+        write_rows(args.output, told, origin, commands, args.format)
         print(f"wrote {len(rows):,} {commands.unit}s to {args.output}", file=sys.stderr)
     else:
         _print_best(rows, commands, names)
