@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 DOMAINS = {
     "smiles": "molecules as SMILES",
+    "midi": "melodies, chorales and other music",
     "python_code": "single-line Python statements",
     "headlines": "news headlines",
     "mnist": "handwritten digits as text",

@@ -118,5 +118,5 @@ def test_check_never_raises(name: str, text: str) -> None:
 
 
 def test_an_unknown_domain_names_those_there_are() -> None:
-    with pytest.raises(ValueError, match="smiles, python_code, headlines, mnist"):
+    with pytest.raises(ValueError, match="smiles, midi, python_code, headlines, mnist"):
         commands_of("molecule")

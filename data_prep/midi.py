@@ -1,0 +1,221 @@
+"""Prepare music for training: the folk tunes or chorales that music21 brings, or files of your own.
+
+    python -m data_prep.midi                                     four-bar melodies -> data/midi
+    python -m data_prep.midi --bars 16 --hop 4 --out data/midi_16
+    python -m data_prep.midi --set chorales --bars 2 --transpositions 2
+    python -m data_prep.midi --input ~/my_music --out data/mine
+
+Needs no network. Your own .mid, .abc, .musicxml, .mxl and .krn files are read, those in subfolders,
+too; every voice is a melody of its own, or with `--set chorales` all of them together. Tunes are
+split 90/5/5 before they are cut into windows; a window that is in one split is in no other,
+whatever its key. What could not be read is listed with the reason in rejected.csv. Files are read
+once: what they hold is kept beside the set, in `.midi`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerFast
+
+from data_prep.common import (
+    BAD_USAGE,
+    CommandParser,
+    PrepError,
+    available_cores,
+    check_output,
+    positive_int,
+    run_command,
+)
+from data_prep.midi_corpus import (
+    CHORALES,
+    MELODIES,
+    Corpus,
+    corpus_files,
+    own_files,
+    read_corpus,
+)
+from data_prep.midi_round_trip import round_trip
+from data_prep.midi_windows import Windows, cut, distinct_tunes
+from data_prep.prepared import Items, Rejected, summary, write_prepared
+from data_prep.tokenise import MAX_VOCAB_SIZE, use_threads
+from domains.midi.notation import MAX_BARS
+from domains.midi.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
+
+CACHE = ".midi"
+CHORALE_VOICES = 4
+LICENCES = {
+    "essen": "Essen folksong collection: legal status unclear, many hands; encoded under H. "
+    "Schaffrath, kept by E. Dahlig-Turek, ABC by S. Schlien; given to music21 for "
+    "non-commercial use and distribution",
+    "oneill": "O'Neill's Music of Ireland (1850 tunes): public domain tunes, transcribed by many "
+    "volunteers, named in the files; no licence stated",
+    "aird": "Aird's Airs: public domain tunes, encoded by J. Campin; no licence stated",
+    "ryan": "Ryan's Mammoth Collection: public domain tunes, contributed by R. Davies; no licence "
+    "stated",
+    "bach": "Bach chorales: public domain music, encodings as music21's corpus distributes them",
+}
+
+
+def make_parser() -> CommandParser:
+    """The flags of the command."""
+    parser = CommandParser(prog="python -m data_prep.midi", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--set",
+        choices=("melodies", "chorales"),
+        default="melodies",
+        help="voices one by one, or together; with no --input: which tunes (%(default)s)",
+    )
+    add("--input", type=Path, metavar="FOLDER", help="a folder or file of your own instead")
+    add("--licence", help="of your own files, for the manifest")
+    add("-o", "--out", type=Path, help="folder to write (data/midi; data/midi_chorales)")
+    add("--bars", type=positive_int, default=4, help="of a window (%(default)s)")
+    add("--hop", type=positive_int, default=1, help="bars between training windows (%(default)s)")
+    add(
+        "--transpositions",
+        type=int,
+        default=1,
+        help="copies of a training window in random other keys (%(default)s)",
+    )
+    add("--vocab-size", type=positive_int, default=2048, help="tokens in all (%(default)s)")
+    add("--limit", type=positive_int, help="the first so many files only")
+    add("--seed", type=int, default=0, help="of the split and the keys (%(default)s)")
+    add(
+        *("--workers", "--jobs"),
+        type=positive_int,
+        default=available_cores(),
+        help="processors (%(default)s)",
+    )
+    return parser
+
+
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuses settings that cannot work.
+
+    Raises:
+        PrepError: naming the flag.
+    """
+    if not MIN_VOCAB_SIZE <= arguments.vocab_size <= MAX_VOCAB_SIZE:
+        raise PrepError(
+            f"--vocab-size must be from {MIN_VOCAB_SIZE} to {MAX_VOCAB_SIZE}", BAD_USAGE
+        )
+    if not 1 <= arguments.bars <= MAX_BARS:
+        raise PrepError(f"--bars must be from 1 to {MAX_BARS}", BAD_USAGE)
+    if not 0 <= arguments.transpositions <= 11:
+        raise PrepError("--transpositions must be from 0 to 11", BAD_USAGE)
+    if arguments.seed < 0:
+        raise PrepError("--seed must not be negative", BAD_USAGE)
+    if arguments.licence and not arguments.input:
+        raise PrepError("--licence is of your own files; give --input", BAD_USAGE)
+
+
+def tell(corpus: Corpus, copies: int) -> None:
+    """What was read, on stderr."""
+    rate = (len(corpus.tunes) + len(corpus.rejected)) / max(corpus.seconds, 1e-9)
+    print(
+        f"{len(corpus.tunes):,} tunes ({copies:,} of them copies), {len(corpus.rejected):,} "
+        f"rejected, {corpus.lost_bars:,} bars did not add up; {corpus.parsed:,} files parsed, "
+        f"{corpus.cached:,} from the cache, {corpus.seconds:.1f} s ({rate:,.0f} tunes/s)",
+        file=sys.stderr,
+    )
+    for reason, times in Counter(reason for _, reason in corpus.rejected).most_common(5):
+        print(f"  rejected {times:,}: {reason}", file=sys.stderr)
+
+
+def keep_voices(corpus: Corpus, voices: int) -> None:
+    """Rejects the stretches that have another number of voices, and tunes that have no others."""
+    for tune in corpus.tunes:
+        tune.texts = [t for t in tune.texts if t.split("|")[1].count(";") + 1 == voices]
+    corpus.rejected += [
+        (tune.source, f"not in {voices} voices") for tune in corpus.tunes if not tune.texts
+    ]
+    corpus.tunes = [tune for tune in corpus.tunes if tune.texts]
+
+
+def as_items(arguments: argparse.Namespace, corpus: Corpus, copies: int, found: Windows) -> Items:
+    """The set, with what its manifest tells."""
+    labels = sorted({tune.label for tune in corpus.tunes})
+    if arguments.input:
+        source, licence = arguments.input.resolve().name, arguments.licence or "as the files"
+    else:
+        source = f"corpus of music21 {version('music21')}: {', '.join(labels)}"
+        licence = "; ".join(LICENCES[label] for label in labels)
+    rejected = [Rejected(0, source, reason) for source, reason in corpus.rejected]
+    details = {
+        "set": arguments.set,
+        "bars": arguments.bars,
+        "hop": arguments.hop,
+        "transpositions": arguments.transpositions,
+        "transposed_windows": found.transposed,
+        "tunes": found.tunes,
+        "copied_tunes": copies,
+        "windows_too_long": found.long,
+        "bars_that_do_not_add_up": corpus.lost_bars,
+    }
+    return Items(found.splits, source, corpus.sha256, licence, rejected, found.copies, details)
+
+
+def prepare(arguments: argparse.Namespace, command: str) -> None:
+    """Run the command with parsed arguments."""
+    check_arguments(arguments)
+    chorales = arguments.set == "chorales"
+    out = arguments.out or Path("data/midi_chorales" if chorales else "data/midi")
+    check_output(out)
+    use_threads(arguments.workers)
+    if arguments.input:
+        files = own_files(arguments.input)
+    else:
+        files = corpus_files(CHORALES if chorales else MELODIES)
+    corpus = read_corpus(files[: arguments.limit], out.parent / CACHE, arguments.workers)
+    if chorales and not arguments.input:
+        keep_voices(corpus, CHORALE_VOICES)
+    if not corpus.tunes:
+        reasons = Counter(reason for _, reason in corpus.rejected).most_common(1)
+        raise PrepError(f"no music in {len(files):,} files; most often: {reasons[0][0]}", BAD_USAGE)
+    tunes, copies = distinct_tunes(corpus.tunes)
+    tell(corpus, copies)
+    found = cut(
+        tunes,
+        bars=arguments.bars,
+        hop=arguments.hop,
+        transpositions=arguments.transpositions,
+        voices=chorales,
+        seed=arguments.seed,
+    )
+    for name, table in found.splits.items():
+        if not len(table):
+            raise PrepError(f"no {name} tune has {arguments.bars} bars in a row", BAD_USAGE)
+
+    def build(sample: list[str]) -> PreTrainedTokenizerFast:
+        return build_tokenizer(sample, arguments.vocab_size, progress=sys.stderr.isatty())
+
+    items = as_items(arguments, corpus, copies, found)
+    manifest = write_prepared(
+        items,
+        out,
+        domain="midi",
+        build=build,
+        seed=arguments.seed,
+        command=command,
+        libraries=("music21", "symusic"),
+    )
+    print(round_trip(corpus.tunes, out))
+    print(summary(out, manifest, "window"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = shlex.join(["python", "-m", "data_prep.midi", *given])
+    return run_command("data_prep.midi", lambda: prepare(make_parser().parse(given), command))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

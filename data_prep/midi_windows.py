@@ -1,0 +1,147 @@
+"""Windows of so many bars out of tunes, split by tune, none of them in two splits."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from data_prep.midi_corpus import Tune
+from data_prep.prepared import split_rows
+from domains.midi.notation import Event, Score, format_score, key_shift, parse_score
+from tvae_core.cli import Bar
+
+MAX_TEXT = 4000
+
+
+def body(text: str) -> str:
+    """A text after its key signature: what a tune has in common with itself in other keys."""
+    return text[text.index("|") :]
+
+
+def melodies(score: Score) -> list[Score]:
+    """Every voice by itself, of a chord the highest note."""
+    return [
+        Score(
+            score.key,
+            score.metres,
+            (tuple(Event(e.start, e.duration, e.pitches[-1:]) for e in voice),),
+        )
+        for voice in score.voices
+        if voice
+    ]
+
+
+def windows(score: Score, bars: int, hop: int) -> Iterator[Score]:
+    """Every `hop`-th excerpt of `bars` bars that holds a note, without the voices that rest."""
+    for first in range(0, len(score.metres) - bars + 1, hop):
+        part = score.excerpt(first, bars)
+        voices = tuple(voice for voice in part.voices if voice)
+        if voices:
+            yield Score(part.key, part.metres, voices)
+
+
+def distinct_tunes(tunes: Sequence[Tune]) -> tuple[list[Tune], int]:
+    """Tunes without those that another one equals in all but its key, and how many those are."""
+    seen: set[tuple[str, ...]] = set()
+    kept = []
+    for tune in tunes:
+        key = tuple(map(body, tune.texts))
+        if key not in seen:
+            seen.add(key)
+            kept.append(tune)
+    return kept, len(tunes) - len(kept)
+
+
+@dataclass(slots=True)
+class Windows:
+    """The windows of every split.
+
+    Attributes:
+        splits: tables of `text` and `label`.
+        tunes: how many tunes each split has.
+        copies: windows left out because they were there already.
+        long: windows left out because their text is longer than `MAX_TEXT` characters.
+        transposed: windows of the training split in a key that is not their own.
+    """
+
+    splits: dict[str, pa.Table] = field(default_factory=dict)
+    tunes: dict[str, int] = field(default_factory=dict)
+    copies: int = 0
+    long: int = 0
+    transposed: int = 0
+
+
+def cut(
+    tunes: Sequence[Tune],
+    *,
+    bars: int,
+    hop: int,
+    transpositions: int,
+    voices: bool,
+    seed: int,
+) -> Windows:
+    """Splits tunes 90/5/5 and cuts them into windows.
+
+    Args:
+        tunes: distinct ones.
+        bars: of a window.
+        hop: bars from one window of the training split to the next; the others take every `bars`.
+        transpositions: further copies of a window of the training split, each in another key.
+        voices: windows keep all voices; else every voice is a melody of its own.
+        seed: of the split and the keys.
+
+    Raises:
+        PrepError: fewer tunes than splits.
+    """
+    found, seen = Windows(), set[str]()
+    rng = np.random.default_rng(seed)
+    progress, done = Bar("cutting", "tune"), 0
+    for name, rows in split_rows(len(tunes), seed).items():
+        texts: list[str] = []
+        labels: list[str] = []
+        for row in rows:
+            tune, done = tunes[row], done + 1
+            for window in _windows_of(tune, bars, hop if name == "train" else bars, voices):
+                text = format_score(window)
+                if len(text) > MAX_TEXT:
+                    found.long += 1
+                elif body(text) in seen:
+                    found.copies += 1
+                else:
+                    seen.add(body(text))
+                    copies = _copies(window, transpositions, rng) if name == "train" else []
+                    found.transposed += len(copies)
+                    texts += [text, *copies]
+                    labels += [tune.label] * (1 + len(copies))
+            if done % 100 == 0 or done == len(tunes):
+                progress(done, len(tunes))
+        found.tunes[name] = len(rows)
+        found.splits[name] = pa.table(
+            {"text": pa.array(texts, pa.string()), "label": pa.array(labels, pa.string())}
+        )
+    progress.close()
+    return found
+
+
+def _windows_of(tune: Tune, bars: int, hop: int, voices: bool) -> Iterator[Score]:
+    for text in tune.texts:
+        score = parse_score(text)
+        for one in [score] if voices else melodies(score):
+            yield from windows(one, bars, hop)
+
+
+def _copies(window: Score, count: int, rng: np.random.Generator) -> list[str]:
+    """The window in so many random other keys, on the piano, with the same text after the key."""
+    copies: list[str] = []
+    for key in rng.permutation(np.arange(-5, 7)):
+        semitones = key_shift(int(key)) - key_shift(window.key)
+        if len(copies) == count:
+            break
+        if semitones:
+            with contextlib.suppress(ValueError):  # beyond the piano's range
+                copies.append(format_score(window.transposed(semitones)))
+    return copies

@@ -1,0 +1,45 @@
+"""What the midi domain tells its commands: bundle, presets, known tunes, music files in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from domains.midi.domain import BUNDLE, MidiDomain
+from domains.midi.items import read_item, show
+from tvae_core.commands import DomainCommands
+from tvae_core.evaluate import Plan
+from tvae_core.known import known_of_bundle, known_of_prepared_set
+from tvae_core.space import LatentSpace
+
+_domain = MidiDomain()
+
+
+def _write_items(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> None:
+    from domains.midi.output import write_items
+
+    write_items(path, rows, origin)
+
+
+def _measure(space: LatentSpace, texts: list[str], plan: Plan) -> dict[str, float]:
+    from domains.midi.evaluation import measure
+
+    return measure(space, texts, plan)
+
+
+COMMANDS = DomainCommands(
+    domain=_domain,
+    bundle=BUNDLE,
+    presets=Path(__file__).parent / "presets",
+    default_preset="midi_base",
+    extra=lambda folder: known_of_prepared_set(folder, _domain),
+    known=lambda bundle: known_of_bundle(bundle, _domain),
+    read_item=read_item,
+    show=show,
+    columns=("notes", "pitch_range", "in_key", "syncopation"),
+    unit="tune",
+    write_items=_write_items,
+    suffixes=(".mid", ".musicxml", ".wav", ".png"),
+    folders=True,
+    measure=_measure,
+)

@@ -1,0 +1,140 @@
+"""Tunes on a command line: what a person may give for one, and how one is shown on a line.
+
+An item is a text in the notation, the title or number of an example (`Greensleeves`, `6`), or a
+music file: `tune.mid` (its first four bars), `tune.mid:9-12` (those bars), `tune.mid:all`,
+`tunes.abc#3` (the third tune of the file), `tunes.abc#3:5-8`.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+from domains.midi.examples import EXAMPLES
+from domains.midi.notation import STEPS_PER_QUARTER, Bar, Event, Score, format_score, pitch_name
+from domains.midi.similarity import score_or_none
+from tvae_core.domain import DomainError
+from tvae_core.names import one_line
+
+BARS = 4
+"""Bars of a file that are taken unless said otherwise."""
+MAX_SHOWN = 160
+
+_NUMBER = re.compile(r"\d{1,6}")
+_PLACE = re.compile(r"(.*?)(?:#(\d{1,6}))?(?::(\d{1,5})(?:-(\d{1,5}))?|:(all))?", re.DOTALL)
+_SIGNATURES = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
+
+
+def read_item(given: str) -> str:
+    """The text of a tune that a person gives on a command line.
+
+    Raises:
+        DomainError: it is none, with the reason.
+    """
+    if _NUMBER.fullmatch(given.strip()):
+        texts = list(EXAMPLES.values())
+        if not 1 <= int(given) <= len(texts):
+            raise DomainError(f"there are {len(texts)} examples, 1 to {len(texts)}")
+        return texts[int(given) - 1]
+    titles = {title.casefold(): text for title, text in EXAMPLES.items()}
+    if given.strip().casefold() in titles:
+        return titles[given.strip().casefold()]
+    from domains.midi.reading import SUFFIXES
+
+    place = _PLACE.fullmatch(given)
+    if place is not None and place[1].lower().endswith(SUFFIXES) and "|" not in place[1]:
+        return format_score(read_excerpt(Path(place[1]), *_wanted(place)))
+    return given
+
+
+def _wanted(place: re.Match[str]) -> tuple[int, int, int | None]:
+    piece = int(place[2] or 1)
+    if place[5]:
+        return piece, 1, None
+    first = int(place[3] or 1)
+    return piece, first, int(place[4]) if place[4] else first if place[3] else 0
+
+
+def read_excerpt(path: Path, piece: int = 1, first: int = 1, last: int | None = 0) -> Score:
+    """Bars of a piece of a music file.
+
+    Args:
+        path: the file.
+        piece: which of its pieces, from 1.
+        first: first bar, from 1.
+        last: last bar; None for all, 0 for as many as there are up to `BARS` of them.
+
+    Raises:
+        DomainError: it cannot be read, has no such piece or bars, or is silent there.
+    """
+    from domains.midi.reading import MAX_BYTES, read_music
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DomainError(f"{path}: {error.strerror or error}") from None
+    pieces = read_music(data, path.name)
+    if not 1 <= piece <= len(pieces):
+        raise DomainError(f"{path}: no piece {piece}, there are {len(pieces)}")
+    score = pieces[piece - 1].score
+    total = len(score.metres)
+    last = total if last is None else min(total, first + BARS - 1) if last == 0 else last
+    if not 1 <= first <= last <= total:
+        raise DomainError(f"{path}: no bars {first} to {last}, the piece has {total}")
+    part = score.excerpt(first - 1, last - first + 1)
+    if not any(part.voices):
+        raise DomainError(
+            f"{path}: bars {first} to {last} are silent; name others: {path}:FIRST-LAST"
+        )
+    return part
+
+
+def show(text: str) -> str:
+    """A tune on a line: key signature as a major key, metre, the upper voice as it sounds.
+
+    `D 4/4 F#4 F#4 G4 A4 | A4 G4 F#4 E4`: a note is a quarter unless a duration in quarters follows,
+    as in `E4:3/2`; `_` is a rest, `~` a tie to the next bar, `+1 voice` tells of others.
+    """
+    score = score_or_none(text)
+    if score is None:
+        return one_line(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "...")
+    bars, parts, metre = score.bars, [_SIGNATURES[score.key + 7]], None
+    for number, bar in enumerate(bars):
+        if number:
+            parts.append("|")
+        if bar.metre != metre:
+            metre = bar.metre
+            parts.append(f"{metre[0]}/{metre[1]}")
+        parts.extend(_shown_bar(score.voices[0], bar, score.key < 0))
+    more = len(score.voices) - 1
+    line = " ".join(parts)
+    line = line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 3] + "..."
+    return f"{line} (+{more} voice{'s' if more > 1 else ''})" if more else line
+
+
+def _shown_bar(voice: tuple[Event, ...], bar: Bar, flats: bool) -> list[str]:
+    now, end, parts = bar.start, bar.start + bar.length, []
+    for event in voice:
+        start, stop = max(event.start, bar.start), min(event.start + event.duration, end)
+        if start >= stop:
+            continue
+        if start > now:
+            parts.append("_" + _quarters(start - now))
+        names = "+".join(_name(pitch, flats) for pitch in event.pitches)
+        tied = "~" if event.start + event.duration > end else ""
+        parts.append(f"{names}{_quarters(stop - start)}{tied}")
+        now = stop
+    if now < end:
+        parts.append("_" + _quarters(end - now))
+    return parts
+
+
+def _name(pitch: int, flat: bool) -> str:
+    name = pitch_name(pitch)
+    return f"{'DEGAB'['CDFGA'.index(name[0])]}b{name[2:]}" if flat and "#" in name else name
+
+
+def _quarters(steps: int) -> str:
+    return "" if steps == STEPS_PER_QUARTER else f":{Fraction(steps, STEPS_PER_QUARTER)}"

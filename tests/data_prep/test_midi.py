@@ -1,0 +1,169 @@
+"""`python -m data_prep.midi`: windows, splits, the cache, and files of one's own."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from itertools import combinations
+from pathlib import Path
+
+import music21
+import pytest
+
+from data_prep.midi import main
+from data_prep.midi_corpus import (
+    CHORALES,
+    MELODIES,
+    Tune,
+    corpus_files,
+    own_files,
+    read_corpus,
+    stored,
+)
+from data_prep.midi_windows import body, cut, distinct_tunes, melodies, windows
+from domains.midi.notation import format_score, parse_score
+from tvae_core.data import PreparedSet
+
+CORPUS = Path(music21.__file__).parent / "corpus"
+
+
+def folder_of_tunes(folder: Path) -> Path:
+    """The corpus's tunes 721 to 730 of O'Neill, a chorale, and files that are none."""
+    (folder / "deep").mkdir(parents=True)
+    tunes = CORPUS / "oneills1850" / "0721-0730.abc"
+    (folder / tunes.name).write_bytes(tunes.read_bytes())
+    chorale = folder / "deep" / "bwv269.mxl"
+    chorale.write_bytes((CORPUS / "bach/bwv269.mxl").read_bytes())
+    (folder / "broken.mid").write_bytes(b"MThd")
+    (folder / "read.me").write_text("not music")
+    return folder
+
+
+def prepare(folder: Path, *arguments: str) -> int:
+    out = str(folder.parent / "data" / "mine")
+    given = ["--input", str(folder), "--out", out, "--workers", "1", "--vocab-size", "400"]
+    return main([*given, *arguments])
+
+
+def test_a_folder_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = folder_of_tunes(tmp_path / "tunes"), tmp_path / "data" / "mine"
+    assert prepare(folder, "--transpositions", "2") == 0
+    told = capsys.readouterr()
+    assert "equal through the tokenizer" in told.out
+    assert "3 files parsed" in told.err
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["domain"] == "midi"
+    assert manifest["licence"] == "as the files"
+    assert set(manifest["labels"]) == {"tunes", "deep"}
+    with (out / "rejected.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["text"] for row in rows] == ["broken.mid"]
+    assert "damaged or truncated" in rows[0]["reason"]
+    prepared = PreparedSet(out, "midi")
+    texts = {n: list(prepared.rows(n).split["text"]) for n in ("train", "validation", "test")}
+    for one, other in combinations(texts, 2):
+        assert not set(map(body, texts[one])) & set(map(body, texts[other]))
+    for split in texts.values():
+        for text in split:
+            score = parse_score(text)
+            assert len(score.metres) == 4
+            assert len(score.voices) == 1
+    held_out = texts["validation"] + texts["test"]
+    assert len(set(map(body, held_out))) == len(held_out)
+    assert manifest["transposed_windows"] == 2 * len(set(map(body, texts["train"])))
+    assert len(texts["train"]) == 3 * len(set(map(body, texts["train"])))
+
+    first = {file.name: file.read_bytes() for file in out.glob("train/*.arrow")}
+    assert prepare(folder, "--transpositions", "2") == 0
+    assert "0 files parsed, 3 from the cache" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in out.glob("train/*.arrow")} == first
+
+
+def test_a_cache_that_was_cut_off_is_mended(tmp_path: Path) -> None:
+    files = own_files(folder_of_tunes(tmp_path / "tunes"))
+    whole = read_corpus(files, tmp_path / "cache", 1)
+    assert (whole.parsed, whole.cached, len(whole.tunes), len(whole.rejected)) == (3, 0, 11, 1)
+    (store,) = (tmp_path / "cache").iterdir()
+    assert len(stored(store)) == 3
+    store.write_bytes(store.read_bytes()[:-20])
+    assert len(stored(store)) == 2
+    with gzip.open(store, "rt") as lines:
+        assert len(list(lines)) == 2
+    again = read_corpus(files, tmp_path / "cache", 1)
+    assert (again.parsed, again.cached) == (1, 2)
+    assert (again.tunes, again.sha256) == (whole.tunes, whole.sha256)
+
+
+def test_windows_and_melodies() -> None:
+    score = parse_score("2# |4/4 C5+E5:48r:48;C4:96~|r:96;C4:96|D5:96;r:96|r:96;r:96")
+    top, low = melodies(score)
+    assert format_score(top) == "2# |4/4 E5:48r:48|r:96|D5:96|r:96"
+    assert [format_score(w) for w in windows(low, 2, 1)] == [
+        "2# |4/4 C4:96~|C4:96",
+        "2# |4/4 C4:96|r:96",
+    ]
+    assert [format_score(w) for w in windows(score, 2, 2)] == [
+        "2# |4/4 C5+E5:48r:48;C4:96~|r:96;C4:96",
+        "2# |4/4 D5:96|r:96",
+    ]
+
+
+def test_no_window_is_in_two_splits() -> None:
+    same = "|4/4 C5:96|D5:96|E5:96|F5:96"
+    tunes = [
+        Tune(f"{n}", "", "a", [f"0 {same}|G4:{96 - n}r:{n}|C4:{n}r:{96 - n}"]) for n in range(1, 41)
+    ]
+    tunes.append(Tune("copy", "", "a", ["2# " + body(tunes[0].texts[0])]))
+    kept, copies = distinct_tunes(tunes)
+    assert (len(kept), copies) == (40, 1)
+    found = cut(kept, bars=4, hop=1, transpositions=1, voices=False, seed=0)
+    assert found.tunes == {"train": 36, "validation": 2, "test": 2}
+    assert found.splits["validation"].num_rows == found.splits["test"].num_rows == 0
+    train = found.splits["train"]["text"].to_pylist()
+    assert len(train) == 2 * found.transposed == 2 * (1 + 2 * 36)
+    for text, copy in zip(train[::2], train[1::2], strict=True):
+        assert body(text) == body(copy)
+        assert text != copy
+
+
+def test_files_are_found(tmp_path: Path) -> None:
+    files = own_files(folder_of_tunes(tmp_path / "tunes"))
+    names = ["0721-0730.abc", "broken.mid", "deep/bwv269.mxl"]
+    assert [file.name for file in files] == names
+    labels = [file.label for file in corpus_files(MELODIES | CHORALES)]
+    assert {label: labels.count(label) for label in set(labels)} == {
+        "essen": 31,
+        "oneill": 39,
+        "aird": 6,
+        "ryan": 1059,
+        "bach": len(list((CORPUS / "bach").glob("bwv*.mxl"))),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--input", "nowhere"], "nowhere does not exist"),
+        (["--vocab-size", "100"], "--vocab-size"),
+        (["--bars", "2000"], "--bars"),
+        (["--transpositions", "12"], "--transpositions"),
+        (["--seed", "-1"], "--seed"),
+        (["--licence", "CC0"], "--input"),
+    ],
+)
+def test_bad_settings(
+    arguments: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_music(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "tunes").mkdir()
+    assert prepare(tmp_path / "tunes") == 2
+    assert "no .mid" in capsys.readouterr().err
+    (tmp_path / "tunes" / "a.mid").write_bytes(b"text")
+    assert prepare(tmp_path / "tunes") == 2
+    assert "no music in 1 files" in capsys.readouterr().err
