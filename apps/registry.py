@@ -120,6 +120,19 @@ APPS = (
             PageEntry("morph", "Morph", ":material/grid_on:", "digit_pages/morph.py"),
         ),
     ),
+    AppEntry(
+        "music",
+        "Music",
+        "Listen to new tunes, blend two of them, play a latent pad, and shape a tune of your own.",
+        "midi",
+        "apps.item_parts.music",
+        "torch, the soundfont",
+        item_pages(
+            PageEntry("tune", "Tune", ":material/music_note:", "music_pages/tune.py"),
+            PageEntry("pad", "Pad", ":material/drag_pan:", "music_pages/pad.py"),
+            PageEntry("shape", "Shape", ":material/tune:", "music_pages/shape.py"),
+        ),
+    ),
 )
 
 

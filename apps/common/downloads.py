@@ -16,10 +16,13 @@ MIME = {
     "csv": "text/csv",
     "json": "application/json",
     "jsonl": "application/jsonl",
+    "mid": "audio/midi",
+    "musicxml": "application/vnd.recordare.musicxml+xml",
     "png": "image/png",
     "sdf": "chemical/x-mdl-sdfile",
     "smi": "chemical/x-daylight-smiles",
     "txt": "text/plain",
+    "wav": "audio/wav",
 }
 
 

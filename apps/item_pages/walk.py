@@ -67,6 +67,8 @@ def draw_path(
         ]
         downloads(spec, bench, "Walk", "walk", lambda: rows, settings, "walk")
     step = draw_strip(spec, points, found, labels)
+    if spec.path_player is not None:
+        spec.path_player(found, f"{spec.prefix}walk_path")
     left, right = st.columns([5, 7], gap="large")
     with left:
         point, item = points[step], found[step]

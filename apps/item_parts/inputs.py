@@ -15,7 +15,7 @@ MOST_TYPED = 20_000
 
 
 def item_field(spec: Spec, label: str, name: str, default: str) -> str:
-    """A text field beside a menu of examples; gives what is typed.
+    """A text field beside a menu of examples, with the app's other ways in; gives what is typed.
 
     Args:
         spec: of the app.
@@ -40,6 +40,8 @@ def item_field(spec: Spec, label: str, name: str, default: str) -> str:
         label_visibility="collapsed",
         key=menu,
     )
+    if spec.desk is not None:
+        spec.desk(key)
     return (typed or "").strip()
 
 

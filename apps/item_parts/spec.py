@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from torch import Tensor
 
 from apps.common.bundle import Workbench, bundle_folder, open_workbench
+from apps.common.cards import Chip
 from apps.common.controls import Source
 from apps.common.windows import Range
 from apps.item_parts.facts import Item
@@ -18,6 +19,14 @@ from tvae_core.domain import Domain
 
 Labels = Callable[[Workbench, Sequence[Item], Tensor], list[str]]
 """`labels(bench, items, codes)`: a label of each item, empty where it has none."""
+
+
+class Player(Protocol):
+    """Draws what plays an item; `now` starts it, if the user has not switched that off."""
+
+    def __call__(self, item: Item, key: str, now: bool = False) -> None:
+        """Draws it; `key` is unique in the page."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,12 @@ class Spec:
         flat: faces are as high as what they show.
         large_text: large cards show the text below the face, which is not the text itself.
         thumbnails: a chosen item is drawn beside its field.
+        thumbnail_width: of that drawing in pixels.
+        badges: more chips of a card, such as the place of a fault.
+        player: plays an item, where items are heard.
+        path_player: plays the steps of a walk one after the other.
+        desk: draws other ways to enter an item below the field of that key, and fills it.
+        aside: draws settings that hold for all pages beside their title.
     """
 
     app: str
@@ -100,6 +115,12 @@ class Spec:
     flat: bool = False
     large_text: bool = False
     thumbnails: bool = False
+    thumbnail_width: int = 72
+    badges: Callable[[Item], tuple[Chip, ...]] = field(default=lambda item: ())
+    player: Player | None = None
+    path_player: Callable[[Sequence[Item], str], None] | None = None
+    desk: Callable[[str], None] | None = None
+    aside: Callable[[], None] | None = None
 
     @property
     def prefix(self) -> str:
@@ -109,7 +130,8 @@ class Spec:
     @property
     def formats(self) -> tuple[str, ...]:
         """Endings of the files that results are downloaded as."""
-        return ("csv", "jsonl", "txt", *(s.removeprefix(".") for s in self.commands.suffixes))
+        own = (suffix.removeprefix(".") for suffix in self.commands.suffixes)
+        return tuple(dict.fromkeys(("csv", "jsonl", "txt", *own)))
 
     def shown(self, bench: Workbench) -> dict[str, ScoreView]:
         """The scores that this bundle's domain has, of those that are shown."""

@@ -19,6 +19,7 @@ ACTIONS = (
     ("from", "Walk from", "Start a walk here"),
     ("to", "Walk to", "End a walk here"),
 )
+LISTEN = ("listen", "▶ Listen", "Hear it")
 SIMILARITY = ScoreView("similarity", ".2f", "to the chosen one, 0 to 1")
 _LETTER = 7.9
 """Width of a letter of a caret line in pixels."""
@@ -97,10 +98,11 @@ def item_card(
             caret=caret_of(item, int((wide - 26) / _LETTER)),
             heading=heading,
             reason=f"Invalid: {item.why}",
-            chips=tuple(chips),
+            chips=(*chips, *spec.badges(item)),
             pick=pick,
             selected=selected,
         )
+    heard = spec.player is not None and not large and bool(actions)
     shown = spec.on_cards if names is None else names
     values = [(spec.scores[n], item.scores[n]) for n in shown if n in item.scores]
     values += [
@@ -122,23 +124,41 @@ def item_card(
         heading=heading,
         reason=reason,
         values=tuple((view.label, written(view, value), view.about) for view, value in values),
-        chips=(*chips, *marks, *novel_chip(novel)),
-        actions=tuple(actions),
-        pick=pick,
+        chips=(*chips, *marks, *spec.badges(item), *novel_chip(novel)),
+        actions=(LISTEN, *actions) if heard else tuple(actions),
+        pick=LISTEN[2] if heard and not pick else pick,
         selected=selected,
     )
 
 
 def draw_grid(spec: Spec, cards: Sequence[Card], items: Mapping[str, Item], key: str) -> None:
-    """Draws cards in a grid, and does what a button of them says."""
-    click = draw_cards(cards, key=f"{spec.prefix}{key}", width=spec.card_width, flat=spec.flat)
+    """Draws cards in a grid, and does what a button of them says.
+
+    Where items are heard, the player is above the grid and stays in sight.
+    """
+    name = f"{spec.prefix}{key}"
+    place = st.container(key=f"{name}_player") if spec.player is not None else None
+    click = draw_cards(cards, key=name, width=spec.card_width, flat=spec.flat)
     follow(spec, click, items)
+    if spec.player is None or place is None:
+        return
+    clicked = items.get(click.id) if click is not None else None
+    if clicked is not None and clicked.ok:
+        st.session_state[f"_{name}_heard"] = clicked.key
+    heard = st.session_state.get(f"_{name}_heard")
+    item = next((item for item in items.values() if item.ok and item.key == heard), None)
+    if item is not None:
+        with place:
+            spec.player(item, f"{name}_play", now=True)
 
 
 def draw_large(spec: Spec, card: Card, item: Item, key: str) -> None:
-    """Draws one card large, and does what a button of it says."""
-    click = draw_cards([card], key=f"{spec.prefix}{key}", layout="large", flat=spec.flat)
+    """Draws one card large, with a player where items are heard; does what a button of it says."""
+    name = f"{spec.prefix}{key}"
+    click = draw_cards([card], key=name, layout="large", flat=spec.flat)
     follow(spec, click, {card.id: item})
+    if spec.player is not None and item.ok:
+        spec.player(item, f"{name}_play")
 
 
 def follow(spec: Spec, click: Click | None, items: Mapping[str, Item]) -> None:
@@ -160,7 +180,7 @@ def thumbnail(spec: Spec, item: Item | None) -> None:
     if spec.thumbnails and item is not None:
         picture = spec.draw(item, spec.strip_width).picture
         if picture is not None:
-            st.image(picture, width=72)
+            st.image(picture, width=spec.thumbnail_width)
 
 
 def hover(spec: Spec, item: Item, note: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from tvae_core.known import KNOWN_FILE
 from tvae_core.measures import Known
 from tvae_core.verbs.output import write_rows
 
+MOST_BUTTONS = 4
+"""Most download buttons side by side."""
+
 
 def current() -> Spec:
     """The app that runs."""
@@ -33,7 +37,13 @@ def frame(page: str) -> tuple[Spec, Workbench]:
     spec = current()
     bench = spec.workbench()
     title, lead = spec.titles[page]
-    heading(title, lead, lambda: bundle_panel(bench, spec.commands.bundle))
+
+    def aside() -> None:
+        if spec.aside is not None:
+            spec.aside()
+        bundle_panel(bench, spec.commands.bundle)
+
+    heading(title, lead, aside)
     return spec, bench
 
 
@@ -79,7 +89,7 @@ def downloads(
     key: str,
     disabled: bool = False,
 ) -> None:
-    """Download buttons, a file format each; see `download_bar`."""
+    """Download buttons, a file format each, behind one where they are many; see `download_bar`."""
 
     def write(path: Path, found: Rows, format: str, metadata: Mapping[str, object]) -> None:
         del format  # the ending of the path says it
@@ -87,4 +97,10 @@ def downloads(
 
     origin = codes.provenance(bench, spec.app, page, settings)
     name = f"{spec.prefix}{key}"
-    download_bar(stem, rows, origin, write, spec.formats, key=name, disabled=disabled)
+    with ExitStack() as stack:
+        if len(spec.formats) > MOST_BUTTONS:
+            popover = st.popover(
+                "Download", icon=":material/download:", disabled=disabled, key=f"{name}_files"
+            )
+            stack.enter_context(popover)
+        download_bar(stem, rows, origin, write, spec.formats, key=name, disabled=disabled)

@@ -81,7 +81,12 @@ def test_walk_page(item_app: Opened, entry: AppEntry, commands: DomainCommands) 
     app.segmented_control(key=f"{entry.name}_walk_how").set_value("lerp").run()
     assert "of 3 steps between are valid" in markdown_of(app)
     assert not app.error
-    bad = {"python_code": "f(1", "headlines": "rain rain rain", "mnist": "00 down !"}
+    bad = {
+        "python_code": "f(1",
+        "headlines": "rain rain rain",
+        "mnist": "00 down !",
+        "midi": "0 |4/4 C4:95",
+    }
     app.text_input(key=f"{entry.name}_end").set_value(bad[entry.domain]).run()
     assert not app.exception
     (verdict,) = commands.domain.check([bad[entry.domain]])

@@ -1,0 +1,1 @@
+"""Pages of `apps/music.py` alone."""
