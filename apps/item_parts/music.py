@@ -100,8 +100,8 @@ SPEC = Spec(
         ),
         "shape": (
             "Shape a tune",
-            "Denser, higher, more syncopated: a tune moved along the directions in which these "
-            "rise.",
+            "Denser, higher, more syncopated: the tune near yours that comes nearest to what you "
+            "ask.",
         ),
         "around": ("Around a tune", "What decodes from codes close to one tune's: variations."),
         "map": (
@@ -156,7 +156,7 @@ SPEC = Spec(
     label_name="Metre",
     card_width=270,
     strip_width=190,
-    walk_steps=7,
+    walk_steps=9,
     flat=True,
     large_text=True,
     thumbnails=True,

@@ -7,7 +7,6 @@ import math
 import streamlit as st
 
 from apps.common.bundle import Workbench
-from apps.common.codes import encode
 from apps.common.controls import LARGEST_SEED
 from apps.common.job import Job, of_codes, progress_row, sampling, work
 from apps.common.page import remember, shown_errors
@@ -16,15 +15,15 @@ from apps.item_parts.inputs import item_field, item_of
 from apps.item_parts.spec import Spec
 from apps.item_parts.view import draw_grid, draw_large, item_card, written
 from apps.item_parts.workplace import downloads, frame, novelty, row_of
-from apps.music_parts.shaping import ATTRIBUTES, Directions, directions_of, missed, moved_codes
+from apps.music_parts.shaping import ATTRIBUTES, Palette, candidates, missed, palette_of
 from domains.midi.examples import EXAMPLES
 
 N_SAMPLES = 256
 OTHERS = 6
 
 
-def directions(spec: Spec, bench: Workbench, seed: int) -> tuple[Directions | None, Job]:
-    """Directions fitted to sampled tunes; None while these are decoded."""
+def palette(spec: Spec, bench: Workbench, seed: int) -> tuple[Palette | None, Job]:
+    """Sampled tunes to shape others with; None while these are decoded."""
     defaults = bench.space.defaults
     setting, heat = defaults["sample_fidelity"], float(defaults["sample_temperature"])
     count = int(st.session_state.get(f"{spec.prefix}shape_n", N_SAMPLES))
@@ -34,20 +33,20 @@ def directions(spec: Spec, bench: Workbench, seed: int) -> tuple[Directions | No
         key,
         lambda: sampling(count, seed, "flow", setting, heat, bundle=bench.hash),
     )
-    progress_row(job, f"{spec.prefix}shape", "tunes decoded to learn the directions")
+    progress_row(job, f"{spec.prefix}shape", "tunes decoded to shape others with")
     if job.running:
         return None, job
     if prepare(bench, job.texts) < len(job.texts):
         st.rerun()
     key = (*key, len(job.texts))
-    return remember(f"{spec.prefix}directions", key, lambda: directions_of(bench, job.texts)), job
+    return remember(f"{spec.prefix}palette", key, lambda: palette_of(bench, job.texts)), job
 
 
-def sliders(spec: Spec, found: Directions, item: Item) -> dict[str, float]:
+def sliders(spec: Spec, found: Palette, item: Item) -> dict[str, float]:
     """Draws a slider for each attribute; gives those that are moved, in standard deviations."""
     wish: dict[str, float] = {}
     for name, (label, low, high) in ATTRIBUTES.items():
-        if name not in found.vectors or math.isnan(item.scores.get(name, math.nan)):
+        if name not in found.sd or math.isnan(item.scores.get(name, math.nan)):
             continue
         amount = st.slider(
             label,
@@ -73,7 +72,7 @@ def _reset(prefix: str) -> None:
 
 
 def outcome_rows(
-    spec: Spec, start: Item, item: Item, wish: dict[str, float], found: Directions
+    spec: Spec, start: Item, item: Item, wish: dict[str, float], found: Palette
 ) -> list[dict[str, str]]:
     """Before, wanted and after, of each attribute, as a table."""
     rows = []
@@ -92,16 +91,16 @@ def outcome_rows(
 
 
 def draw_shaped(
-    spec: Spec, bench: Workbench, start: Item, wish: dict[str, float], found: Directions, seed: int
+    spec: Spec, bench: Workbench, start: Item, wish: dict[str, float], found: Palette, seed: int
 ) -> Job:
     """The decoded tune that comes nearest, its attributes, others; gives the job."""
-    settings = {"tune": start.canonical, "asked": wish, "seed": seed, "fidelity": "auto"}
+    settings = {"tune": start.canonical, "asked": wish, "seed": seed}
 
     def begin() -> Job:
-        code = encode(bench, [start.text])[0]
-        return of_codes(moved_codes(bench, code, found, wish, seed), "auto", settings)
+        codes, dial = candidates(bench, start, found, wish, seed)
+        return of_codes(codes, dial, settings)
 
-    key = (bench.hash, start.text, seed, tuple(wish.items()), found.count)
+    key = (bench.hash, start.text, seed, tuple(wish.items()), len(found.items))
     job = remember(f"{spec.prefix}shaped_job", key, begin)
     progress_row(job, f"{spec.prefix}shaped", "tunes decoded along the way")
     valid = {item.key: item for item in read_items(bench, job.texts) if item.ok}
@@ -110,7 +109,7 @@ def draw_shaped(
     items.sort(key=lambda item: missed(item, start, wish, found.sd, likeness[item.key]))
     if not items:
         if not job.running:
-            st.info("No valid tune lies this way: ask for less.")
+            st.info("No valid tune lies there: ask for less.")
         return job
     best = items[0]
     if job.running:
@@ -132,9 +131,9 @@ def draw_shaped(
     with right:
         st.table(outcome_rows(spec, start, best, wish, found), hide_index=True, border="horizontal")
         st.caption(
-            f"The best of {len(items)} distinct tunes in {len(job.texts)} decodings along the "
-            f"directions, which are fitted to {found.count} sampled tunes. What rises with what "
-            "in real tunes rises together here, too."
+            f"The best of {len(items)} distinct tunes in {len(job.texts)} decodings: around the "
+            f"tune, and on the way to those of {len(found.items)} sampled tunes that come nearest "
+            "to what you asked."
         )
         rows = [row_of(item, similarity=likeness[item.key]) for item in items]
         downloads(spec, bench, "Shape", "shaped", lambda: rows, settings, "shape")
@@ -170,12 +169,12 @@ def main() -> None:
                 LARGEST_SEED,
                 0,
                 key=f"{spec.prefix}shape_seed",
-                help="Of the sampled tunes that the directions are fitted to, and of the noise.",
+                help="Of the sampled tunes that this one is blended with, and of the noise.",
                 persist_state="session",
             )
         )
     with right, shown_errors():
-        found, job = directions(spec, bench, seed)
+        found, job = palette(spec, bench, seed)
     if found is None:
         work(job, bench)
         st.stop()

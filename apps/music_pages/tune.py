@@ -68,9 +68,9 @@ def draw_variations(spec: Spec, bench: Workbench, item: Item) -> Job:
     one, two = st.columns([3, 2], vertical_alignment="bottom")
     radius = one.slider(
         "How far",
-        0.1,
-        2.0,
-        0.6,
+        0.2,
+        2.4,
+        1.2,
         0.1,
         key=f"{spec.prefix}tune_radius",
         help="Size of the step away from the tune, in units of the code's own spread.",

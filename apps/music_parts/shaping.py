@@ -1,4 +1,10 @@
-"""Directions in which attributes of tunes rise, and the decoded tune that comes nearest a wish."""
+"""Tunes with other attributes: what lies on the way to tunes that have what is wished.
+
+Attributes do not follow the code linearly: in the first bundle, ridge regression on 200 sampled
+tunes explained a quarter of the density of others and less of all else, and adding its direction to
+a code gave the same tune back. So a tune is blended with those sampled tunes that come nearest the
+wish, and moved about itself; what decodes is scored, and the nearest is kept.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +16,9 @@ import torch
 from torch import Tensor
 
 from apps.common.bundle import Workbench
-from apps.common.codes import encode, fits, noisy_codes
-from apps.item_parts.facts import Item, read_items
-from tvae_core.latent_ops import attribute_vector
+from apps.common.codes import encode, fits, matched, noisy_codes
+from apps.item_parts.facts import Item, read_items, similarities
+from tvae_core.latent_ops import path
 
 ATTRIBUTES = {
     "density": ("Density", "sparser", "denser"),
@@ -25,30 +31,31 @@ ATTRIBUTES = {
 """Score -> what its slider is called, and its two ends."""
 
 FEWEST = 8
-"""Fewest tunes that directions are fitted to."""
-STEPS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-RADII = (0.0, 0.25, 0.5, 0.75)
-OTHERS, CLOSENESS = 0.1, 0.3
+"""Fewest tunes to shape others with."""
+ENDS, STEPS, PICKED = 12, 9, (2, 3, 4)
+"""Tunes that a tune is blended with; steps of each way, and which of them are decoded."""
+RADII = tuple(0.8 + 0.8 * i / 11 for i in range(12))
+OTHERS, CLOSENESS = 0.1, 1.0
 """Weights of what was not asked to change, and of likeness to the tune."""
 
 
 @dataclass(frozen=True)
-class Directions:
-    """What moves an attribute by one standard deviation in the linear prediction.
+class Palette:
+    """Sampled tunes to shape others with.
 
     Attributes:
-        vectors: `(n_latent, latent_size)` for each attribute that varies.
-        sd: standard deviation of each attribute over the tunes.
-        count: tunes they were fitted to.
+        items: distinct and valid.
+        codes: `(n, n_latent, latent_size)`.
+        sd: standard deviation of each attribute that varies over them.
     """
 
-    vectors: Mapping[str, Tensor]
+    items: list[Item]
+    codes: Tensor
     sd: Mapping[str, float]
-    count: int
 
 
-def directions_of(bench: Workbench, texts: Sequence[str]) -> Directions:
-    """Directions fitted to the valid tunes among decoded texts.
+def palette_of(bench: Workbench, texts: Sequence[str]) -> Palette:
+    """The valid tunes among decoded texts.
 
     Raises:
         ValueError: there are too few.
@@ -59,49 +66,50 @@ def directions_of(bench: Workbench, texts: Sequence[str]) -> Directions:
     items = [item for item, fit in zip(found, short, strict=True) if fit]
     if len(items) < FEWEST:
         raise ValueError(
-            f"only {len(items)} distinct tunes among {len(texts)} samples: directions need at "
-            f"least {FEWEST}; another seed may give more"
+            f"only {len(items)} distinct tunes among {len(texts)} samples: shaping needs at least "
+            f"{FEWEST}; another seed may give more"
         )
-    codes = encode(bench, [item.text for item in items])
-    vectors, sd = {}, {}
+    sd = {}
     for name in ATTRIBUTES:
         values = torch.tensor([item.scores.get(name, math.nan) for item in items])
         known = values[~values.isnan()]
-        if len(known) < FEWEST or float(known.std()) < 1e-6:
-            continue
-        vectors[name] = attribute_vector(codes, values)
-        sd[name] = float(known.std())
-    return Directions(vectors, sd, len(items))
+        if len(known) >= FEWEST and float(known.std()) > 1e-6:
+            sd[name] = float(known.std())
+    return Palette(items, encode(bench, [item.text for item in items]), sd)
 
 
-def moved_codes(
-    bench: Workbench, code: Tensor, directions: Directions, wish: Mapping[str, float], seed: int
-) -> Tensor:
-    """A code moved by multiples of the wish, with some noise, `(24, n_latent, latent_size)`.
+def candidates(
+    bench: Workbench, start: Item, palette: Palette, wish: Mapping[str, float], seed: int
+) -> tuple[Tensor, Tensor]:
+    """Codes that may decode to what is wished, and the settings of the dial to decode them at.
 
     Args:
         bench: the bundle.
-        code: of the tune, `(n_latent, latent_size)`.
-        directions: see `directions_of`.
+        start: the tune.
+        palette: tunes to blend it with.
         wish: attribute -> standard deviations.
         seed: of the noise.
+
+    Returns:
+        `(48, n_latent, latent_size)` and `(48,)`, fewer for a small palette.
     """
-    step = torch.stack([amount * directions.vectors[name] for name, amount in wish.items()]).sum(0)
-    parts = []
-    for number, radius in enumerate(RADII):
-        ends = torch.stack([code + share * step for share in STEPS])
-        if radius:
-            rows = range(len(STEPS))
-            ends = torch.cat(
-                [
-                    noisy_codes(
-                        bench.space, ends[i], 1, radius, seed + 1000 * (len(STEPS) * number + i)
-                    )
-                    for i in rows
-                ]
-            )
-        parts.append(ends)
-    return torch.cat(parts)
+    likeness = similarities(bench, palette.items, start)
+    miss = [
+        missed(item, start, wish, palette.sd, value)
+        for item, value in zip(palette.items, likeness, strict=True)
+    ]
+    rows = sorted(range(len(miss)), key=miss.__getitem__)[:ENDS]
+    code = encode(bench, [start.text])[0]
+    ways = torch.stack([path(code, palette.codes[row], STEPS) for row in rows])
+    read, settings = bench.space.follow(ways)
+    picked = torch.tensor(PICKED)
+    around = [
+        noisy_codes(bench.space, code, 1, radius, seed + number)
+        for number, radius in enumerate(RADII)
+    ]
+    dial = torch.tensor([matched(bench.space, radius) for radius in RADII])
+    codes = torch.cat((read[:, picked].flatten(0, 1), *around))
+    return codes, torch.cat((settings[picked].repeat(len(rows)), dial))
 
 
 def missed(
@@ -113,7 +121,7 @@ def missed(
 ) -> float:
     """How far a tune is from what was wished of another, in squared standard deviations.
 
-    Attributes that were not wished to change count little, likeness to the tune a little.
+    Attributes that were not wished to change count little; unlikeness to the tune counts, too.
     """
     total = CLOSENESS * (1 - (0.0 if math.isnan(similarity) else similarity))
     for name, size in sd.items():

@@ -39,7 +39,7 @@ def figure(folder: Path, name: str) -> float:
 
 
 def test_molecules_music_and_lines_ship() -> None:
-    assert {"smiles", "midi"} <= set(SHIPPED)
+    assert {"smiles", "midi", "python_code"} <= set(SHIPPED)
 
 
 def test_it_is_complete_and_small(commands: DomainCommands, manifest: dict[str, Any]) -> None:
