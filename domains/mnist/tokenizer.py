@@ -2,7 +2,8 @@
 
 Without further merges a tiny digit is 99 tokens, a small one 224 (16 a row) and one of the default
 size 840 (30 a row): the line end belongs to the number of the row after it. More byte-pair merges
-make runs of background, and whole row labels, one token. Lossless for every string.
+make runs of background, and whole row labels, one token. Lossless for every string; with fewer
+than 64 greys, for every digit of those greys: the others are read as the nearest.
 
     tokenizer = build_tokenizer(texts, side=14, merges=256)
 """
@@ -11,8 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from tokenizers import Regex, Tokenizer, normalizers
 from transformers import PreTrainedTokenizerFast
 
+from domains.mnist.images import coarser
 from domains.mnist.text import BLANK, LEVELS, ORIENTATIONS
 from tvae_core.byte_pair import Merge, assemble, learn_merges, symbol_merges, wrap
 
@@ -35,6 +39,7 @@ def build_tokenizer(
     side: int,
     merges: int = 0,
     *,
+    greys: int = LEVELS,
     max_token_length: int | None = None,
     progress: bool = False,
 ) -> PreTrainedTokenizerFast:
@@ -44,12 +49,30 @@ def build_tokenizer(
         texts: training texts; looked at only if there are merges to learn.
         side: 9, 14 or 28.
         merges: entries to learn besides those that pixels and labels need.
+        greys: levels of grey that the texts have; a pixel of another is read as the nearest.
         max_token_length: the most pixels or labels that a learned entry may span.
         progress: show progress bars on stderr.
     """
     first = digit_merges(side)
     base = assemble(first)
-    if not merges:
-        return wrap(base)
-    size = base.get_vocab_size() + merges
-    return wrap(assemble([*first, *learn_merges(base, texts, size, progress, max_token_length)]))
+    if merges:
+        size = base.get_vocab_size() + merges
+        base = assemble([*first, *learn_merges(base, texts, size, progress, max_token_length)])
+    if greys < LEVELS:
+        _read_as_nearest(base, greys)
+    return wrap(base)
+
+
+def _read_as_nearest(tokenizer: Tokenizer, greys: int) -> None:
+    """Puts the rounding of pixels to `greys` levels before whatever the tokenizer does."""
+    nearest = coarser(np.arange(LEVELS, dtype=np.uint8), greys)
+    steps = []
+    for level in np.unique(nearest).tolist():
+        others = "".join(
+            f"\\x{BLANK + other:02x}"
+            for other in np.flatnonzero(nearest == level)
+            if other != level
+        )
+        pixel = Regex(f"(?<= )[{others}](?= |\n|$)")
+        steps += [normalizers.Replace(pixel, chr(BLANK + level))] if others else []
+    tokenizer.normalizer = normalizers.Sequence([*steps, tokenizer.normalizer])
