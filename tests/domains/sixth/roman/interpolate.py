@@ -1,0 +1,12 @@
+"""`python -m roman.interpolate`."""
+
+from __future__ import annotations
+
+import sys
+
+from roman.commands import COMMANDS
+from tvae_core.cli import run_command
+from tvae_core.verbs.interpolate import interpolate_command
+
+if __name__ == "__main__":
+    sys.exit(run_command("interpolate", lambda: interpolate_command(COMMANDS)))

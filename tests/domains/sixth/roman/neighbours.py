@@ -1,0 +1,12 @@
+"""`python -m roman.neighbours`."""
+
+from __future__ import annotations
+
+import sys
+
+from roman.commands import COMMANDS
+from tvae_core.cli import run_command
+from tvae_core.verbs.neighbours import neighbours_command
+
+if __name__ == "__main__":
+    sys.exit(run_command("neighbours", lambda: neighbours_command(COMMANDS)))
