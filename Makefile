@@ -25,14 +25,18 @@ TEST_JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4
 PYTEST_ARGS ?=
 TEST_ENV := PYTHONHASHSEED=0 OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
+# A file of pinned versions, which the gate sets; empty: the newest that pyproject.toml allows.
+CONSTRAINTS ?=
+PIN := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+
 # --- setup: the stamp is good while pyproject.toml, the folder and TORCH are what they were ------
 STAMP      := $(VENV)/.setup-done
 TORCH_USED := $(VENV)/.torch-requirement
 TORCH_REQ  := $(or $(strip $(TORCH)),$(strip $(shell cat $(TORCH_USED) 2>/dev/null)),torch==2.13.0)
-SETUP_KEY  := $(CURDIR) [$(EXTRAS)] $(TORCH_REQ)
+SETUP_KEY  := $(CURDIR) [$(EXTRAS)] $(TORCH_REQ)$(if $(CONSTRAINTS), $(CONSTRAINTS) $(shell cksum <$(CONSTRAINTS)))
 export TORCH_REQ SETUP_KEY
 
-.PHONY: help setup app test check lint types format data browser clean distclean FORCE
+.PHONY: help setup app test check lint types lock format data browser clean distclean FORCE
 
 help: ## print this list
 	@echo 'make TARGET [NAME=value ...]'
@@ -53,10 +57,10 @@ $(STAMP): pyproject.toml
 	@# torch goes first and alone: left to a dependency, pip takes a build with gigabytes of CUDA.
 	@set -f; if [ -f $(TORCH_USED) ] && [ "$$(cat $(TORCH_USED))" != "$$TORCH_REQ" ]; then \
 	  $(PY) -m pip uninstall --yes --quiet torch; fi; \
-	$(PY) -m pip install --disable-pip-version-check $$TORCH_REQ && printf '%s\n' "$$TORCH_REQ" > $(TORCH_USED)
-	@$(PY) -m pip install --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	$(PY) -m pip install --disable-pip-version-check $(PIN) $$TORCH_REQ && printf '%s\n' "$$TORCH_REQ" > $(TORCH_USED)
+	@$(PY) -m pip install --disable-pip-version-check $(PIN) --editable '.[$(EXTRAS)]'
 	@# without its dependencies: it asks for an audio device's library, which playing to a file needs not.
-	@$(PY) -m pip install --disable-pip-version-check --no-deps '$(SOUND)'
+	@$(PY) -m pip install --disable-pip-version-check $(PIN) --no-deps '$(SOUND)'
 	@printf '%s\n' "$$SETUP_KEY" > $@
 
 # --- run -----------------------------------------------------------------------------------------
@@ -79,6 +83,12 @@ types: setup ## mypy --strict on tvae_core and domains
 	$(PY) -m mypy
 
 check: lint types test ## lint, types and tests
+
+lock: setup ## pin what .venv holds for the gate, in .ci/constraints.txt; list the licences
+	@{ echo '# Versions that the gate installs (CPython 3.11); written by `make lock`.'; \
+	  $(PY) -m pip list --format=freeze --exclude-editable --disable-pip-version-check \
+	  --exclude pip --exclude setuptools --exclude wheel | sed 's/+.*//'; } > .ci/constraints.txt
+	$(PY) -m tests.supply.licences
 
 format: setup ## rewrite the code as ruff wants it
 	$(PY) -m ruff check --fix .
