@@ -94,7 +94,7 @@ def collect(table: Table, columns: Columns, arguments: argparse.Namespace) -> Co
         arguments: `max_characters`, `case`, `keep_labels`, `other_labels`.
     """
     found, seen = Collected(), set[str]()
-    keep = set(arguments.keep_labels)
+    keep = {label.casefold() for label in arguments.keep_labels}
     with tqdm(total=table.total, desc="reading", unit=table.unit, unit_scale=True) as bar:
         for count, row in enumerate(table.rows(columns.places)):
             if count % 1000 == 0:
@@ -106,7 +106,7 @@ def collect(table: Table, columns: Columns, arguments: argparse.Namespace) -> Co
                 continue
             text, label = item
             found.all_labels.add(label)
-            if keep and label not in keep:
+            if keep and label.casefold() not in keep:
                 label = ""
                 found.other_labels += 1
                 if arguments.other_labels == "drop":
@@ -122,7 +122,19 @@ def collect(table: Table, columns: Columns, arguments: argparse.Namespace) -> Co
             licence = "" if columns.licence is None else row.values[-1][:MAX_LABEL]
             found.licences.append(licence if licence.isprintable() else "")
         bar.update(table.done - bar.n)
+    found.labels = join_spellings(found.labels)
     return found
+
+
+def join_spellings(labels: Sequence[str]) -> list[str]:
+    """The labels with those that differ in case alone (`BUSINESS`, `business`) made one.
+
+    The spelling that most rows have stands for all of them.
+    """
+    chosen: dict[str, str] = {}
+    for label, _ in Counter(labels).most_common():
+        chosen.setdefault(label.casefold(), label)
+    return [chosen[label.casefold()] for label in labels]
 
 
 def _read_row(
@@ -149,7 +161,8 @@ def check_collected(found: Collected, source: str, keep: Sequence[str]) -> None:
     """
     if not (found.texts or found.rejected or found.other_labels):
         raise PrepError(f"{source} has a header but no rows", BAD_USAGE)
-    missing = [label for label in keep if label not in found.all_labels]
+    there = {label.casefold() for label in found.all_labels}
+    missing = [label for label in keep if label.casefold() not in there]
     if missing and found.all_labels:
         names = ", ".join(sorted(found.all_labels - {""})[:60]) or "none"
         raise PrepError(f"{source} has no label {missing[0]!r}; it has: {names}", BAD_USAGE)

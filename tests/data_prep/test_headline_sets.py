@@ -48,3 +48,13 @@ def test_a_public_set_that_is_there(
     assert "sh0416/ag_news" in manifest["source"]
     assert len(manifest["source_sha256"]) == 64
     capsys.readouterr()
+
+
+def test_labels_that_differ_in_case_are_one(tmp_path: Path) -> None:
+    rows = [f"{title},{'NEWS' if i % 5 else 'News'}" for i, title in enumerate(TITLES)]
+    (tmp_path / "two.csv").write_text("headline,label\n" + "\n".join(rows))
+    for keep in ([], ["--keep-labels", "news"]):
+        given = ["--input", str(tmp_path / "two.csv"), "--out", str(tmp_path / "out"), *keep]
+        assert headlines.main([*given, "--jobs", "1"]) == 0
+        manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+        assert manifest["labels"] == {"NEWS": len(TITLES)}
