@@ -89,7 +89,7 @@ class MnistDomain:
         return Rendered("png", digit_png(text, size=size))
 
     def examples(self) -> list[str]:
-        """Twenty small digits of the test split, two of each label in turn."""
+        """Twenty small digits of the test split in four greys, two of each label in turn."""
         return [text for texts in shipped_examples().values() for text in texts]
 
 

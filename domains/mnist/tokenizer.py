@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from tokenizers import Regex, Tokenizer, normalizers
+from tokenizers import Tokenizer, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from domains.mnist.images import coarser
@@ -65,14 +65,11 @@ def build_tokenizer(
 
 def _read_as_nearest(tokenizer: Tokenizer, greys: int) -> None:
     """Puts the rounding of pixels to `greys` levels before whatever the tokenizer does."""
-    nearest = coarser(np.arange(LEVELS, dtype=np.uint8), greys)
-    steps = []
-    for level in np.unique(nearest).tolist():
-        others = "".join(
-            f"\\x{BLANK + other:02x}"
-            for other in np.flatnonzero(nearest == level)
-            if other != level
-        )
-        pixel = Regex(f"(?<= )[{others}](?= |\n|$)")
-        steps += [normalizers.Replace(pixel, chr(BLANK + level))] if others else []
+    nearest = coarser(np.arange(LEVELS, dtype=np.uint8), greys).tolist()
+    # after a space there are pixels and, in small letters, `down` and `up`
+    steps = [
+        normalizers.Replace(f" {chr(BLANK + level)}", f" {chr(BLANK + shown)}")
+        for level, shown in enumerate(nearest)
+        if level != shown
+    ]
     tokenizer.normalizer = normalizers.Sequence([*steps, tokenizer.normalizer])

@@ -237,3 +237,12 @@ def test_the_hub_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixture
     assert mnist.main(["--dataset", "mnist", "--out", str(tmp_path / "out")]) == 1
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "ylecun/mnist could not be had from the hub" in line
+
+
+def test_fewer_greys(prepare: Prepare, tmp_path: Path) -> None:
+    assert prepare("--greys", "4", "--orientations", "down", "--augment", "0") == 0
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["greys"] == 4
+    for rows in loaded(tmp_path / "out").values():
+        for text in rows["text"]:
+            assert set(text_to_array(text).flat) <= {0, 21, 42, 63}
+    assert prepare("--greys", "65") == 2

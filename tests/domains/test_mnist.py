@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from domains.mnist.domain import MnistDomain, shipped_examples
+from domains.mnist.images import coarser
 from domains.mnist.text import (
     LONGEST,
     SIDES,
@@ -197,3 +200,34 @@ def test_merges_shorten_and_lose_nothing() -> None:
     ]
     short = build_tokenizer(texts, 14, 100, max_token_length=2)
     assert min(map(len, encode_many(short, texts))) >= 112
+
+
+@given(array=levels(9), greys=st.integers(2, 64))
+def test_greys_are_evenly_spaced_and_the_nearest(array: Levels, greys: int) -> None:
+    found = coarser(array, greys)
+    assert len(np.unique(found)) <= greys
+    assert np.abs(found.astype(int) - array).max() <= 32 / (greys - 1) + 1
+    assert np.array_equal(coarser(found, greys), found)
+    assert set(coarser(np.array([0, 63], dtype=np.uint8), greys).tolist()) == {0, 63}
+
+
+def test_few_greys_are_read_as_the_nearest(tmp_path: Path) -> None:
+    """What a person draws has 64; a tokenizer of four takes it as the digit of four."""
+    rng = np.random.default_rng(0)
+    drawn = [rng.integers(0, 64, (9, 9)).astype(np.uint8) for _ in range(20)]
+    built = build_tokenizer([], side=9, greys=4)
+    built.save_pretrained(tmp_path)
+    for tokenizer in (built, MnistDomain(tmp_path).tokenizer()):
+        rows = encode_many(tokenizer, [array_to_text(array) for array in drawn])
+        assert (
+            rows == tokenizer([array_to_text(a) for a in drawn], add_special_tokens=False).input_ids
+        )
+        back = [tokenizer.decode(row) for row in rows]
+        assert back == [array_to_text(coarser(array, 4)) for array in drawn]
+        assert all(len(row) == 99 for row in rows)
+
+
+@pytest.mark.parametrize("greys", [1, 65])
+def test_impossible_greys(greys: int) -> None:
+    with pytest.raises(DomainError, match="greys must be 2 to 64"):
+        coarser(np.zeros((9, 9), dtype=np.uint8), greys)
