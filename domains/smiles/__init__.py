@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from domains import needs
+
 if TYPE_CHECKING:
     from domains.smiles.domain import SmilesDomain
 
 __all__ = ["SmilesDomain"]
+
+needs("molecules", ("rdkit",), "smiles")
 
 
 def __getattr__(name: str) -> Any:

@@ -92,3 +92,36 @@ def test_upper_bounds_are_majors_or_for_a_reason() -> None:
     for extra, lines in {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}.items():
         for line in lines:
             assert re.search(r">=[\d.]+,<[\d.]+$", line), f"{extra}: {line}"
+
+
+RUN_WITHOUT = """
+import runpy, sys
+sys.path.insert(0, sys.argv[1])
+sys.modules.update(dict.fromkeys(sys.argv[2].split(",")))
+name, sys.argv = sys.argv[3], ["-m"]
+runpy.run_module(name, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("domains.smiles.sample", "molecules need rdkit: pip install 'tvae-toolkit[smiles]'"),
+        (
+            "domains.midi.sample",
+            "music files need symusic, music21: pip install 'tvae-toolkit[midi]'",
+        ),
+    ],
+)
+def test_a_command_without_its_extra_says_what_to_install(
+    name: str, line: str, tmp_path: Path
+) -> None:
+    arguments = [str(ROOT), ",".join(hidden(())), f"domains.{name}.sample"]
+    found = subprocess.run(
+        [sys.executable, "-c", RUN_WITHOUT, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert (found.returncode, found.stderr.strip()) == (1, line)
