@@ -104,13 +104,10 @@ runpy.run_module(name, run_name="__main__")
 
 
 @pytest.mark.parametrize(
-    ("module", "line"),
+    ("name", "line"),
     [
-        ("domains.smiles.sample", "molecules need rdkit: pip install 'tvae-toolkit[smiles]'"),
-        (
-            "domains.midi.sample",
-            "music files need symusic, music21: pip install 'tvae-toolkit[midi]'",
-        ),
+        ("smiles", "molecules need rdkit: pip install 'tvae-toolkit[smiles]'"),
+        ("midi", "music files need symusic, music21: pip install 'tvae-toolkit[midi]'"),
     ],
 )
 def test_a_command_without_its_extra_says_what_to_install(
