@@ -79,6 +79,21 @@ def gather(own: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def gather_vectors(own: Tensor) -> list[Tensor]:
+    """Vectors `(n,)` on the CPU of all processes, in order; they may be of different lengths."""
+    if world() == 1:
+        return [own]
+    cuda = dist.get_backend() == "nccl"
+    device = torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device("cpu")
+    sizes = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(world())]
+    dist.all_gather(sizes, torch.tensor([len(own)], device=device))
+    padded = torch.zeros(max(map(int, sizes)), dtype=own.dtype, device=device)
+    padded[: len(own)] = own.to(device)
+    parts = [torch.empty_like(padded) for _ in range(world())]
+    dist.all_gather(parts, padded)
+    return [part[: int(size)].cpu() for part, size in zip(parts, sizes, strict=True)]
+
+
 def own_gradient(value: Tensor) -> Tensor:
     """A loss of gathered rows, equal in all processes, with the gradient that averaging leaves.
 

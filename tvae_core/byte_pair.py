@@ -20,6 +20,9 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from tvae_core.bounds import MOST_TOKENIZER, small_json
+from tvae_core.tokenizer_checks import check_tokenizer
+
 Merge = tuple[str, str]
 SPECIAL_TOKENS = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>"}
 MASK_TOKEN = {"mask_token": "<mask>"}
@@ -203,9 +206,27 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
     file = Path(path)
     file = file / "tokenizer.json" if file.is_dir() else file
     try:
-        return wrap(Tokenizer.from_str(file.read_text(encoding="utf-8")))
-    except Exception as error:  # tokenizers raises bare Exception
+        return wrap(read_pipeline(file))
+    except (OSError, ValueError) as error:
         raise ValueError(f"{file} is not a readable tokenizer: {error}") from error
+
+
+def read_pipeline(file: Path) -> Tokenizer:
+    """The ``tokenizers`` pipeline of a file, checked by `check_tokenizer` before it is made.
+
+    Raises:
+        ValueError: it is too large, no tokenizer, or one of parts that are not read.
+        OSError: the file cannot be read.
+    """
+    content = small_json(file, MOST_TOKENIZER)
+    check_tokenizer(content)
+    content |= {"truncation": None, "padding": None}
+    try:
+        return Tokenizer.from_str(json.dumps(content))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # bare Exceptions, and panics, which are none
+        raise ValueError((str(error).splitlines() or [type(error).__name__])[0]) from None
 
 
 def encode_many(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:

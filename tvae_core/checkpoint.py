@@ -7,6 +7,7 @@ prior.safetensors  manifest.json  README.md (the model card)  + files a domain a
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
+from tvae_core.bounds import (
+    check_header,
+    check_inside,
+    check_sizes,
+    shapes_of,
+    small_json,
+)
+from tvae_core.byte_pair import MASK_TOKEN, SPECIAL_TOKENS, read_pipeline
 from tvae_core.config import TVAEConfig
 from tvae_core.files import json_text, sha256_file, whole_folder
 from tvae_core.model import TransformerVAE
@@ -108,6 +117,7 @@ def load_bundle(
     for name in FILES:
         if not (folder / name).is_file():
             raise BundleError(f"{folder} is not a bundle: it has no {name}")
+        _inside(folder, name)
     manifest = _read_json(folder / "manifest.json")
     if manifest.get("format_version") != FORMAT_VERSION:
         raise BundleError(
@@ -118,22 +128,32 @@ def load_bundle(
         raise BundleError(f"{folder} is a {manifest.get('domain')!r} bundle, not {domain!r}")
     _check_hashes(folder, manifest)
     with _reading(folder / "config.json"):
-        config = TVAEConfig.from_dict(_read_json(folder / "config.json"))
-        model = TransformerVAE(config)
+        content = _read_json(folder / "config.json")
+        check_sizes(content)
+        config = TVAEConfig.from_dict(content)
+        check_sizes(config.to_dict())
+        shapes = shapes_of(lambda: TransformerVAE(config))
     with _reading(folder / "model.safetensors"):
+        check_header(folder / "model.safetensors", shapes)
+        model = TransformerVAE(config)
         weights = load_file(folder / "model.safetensors")
         model.load_state_dict({k: v.float() for k, v in weights.items()})
     with _reading(folder / "manifest.json"):
-        size = manifest["prior"]
-        priors = PriorSet(config.code_size, int(size["width"]), int(size["depth"]))
+        check_sizes(manifest["prior"])
+        width, depth = int(manifest["prior"]["width"]), int(manifest["prior"]["depth"])
+        prior_shapes = shapes_of(lambda: PriorSet(config.code_size, width, depth))
         defaults = {str(k): float(v) for k, v in manifest.get("defaults", {}).items()}
+        if not all(math.isfinite(value) and value >= 0 for value in defaults.values()):
+            raise ValueError("defaults are not finite numbers of at least 0")
         if not 0 <= defaults.get("sample_fidelity", 0.0) <= 1:
             raise ValueError("sample_fidelity lies outside 0..1")
     with _reading(folder / "prior.safetensors"):
+        check_header(folder / "prior.safetensors", prior_shapes)
+        priors = PriorSet(config.code_size, width, depth)
         state = load_file(folder / "prior.safetensors")
         priors.load_state_dict({k: v.float() for k, v in state.items()})
     with _reading(folder / "tokenizer.json"):
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = _tokenizer(folder)
     if len(tokenizer) != config.vocab_size:
         raise BundleError(
             f"{folder}: the tokenizer has {len(tokenizer)} entries, the model {config.vocab_size}"
@@ -197,17 +217,36 @@ def _locate(path: str | Path) -> Path:
 def _inside(folder: Path, name: str) -> Path:
     if Path(name).name != name:
         raise BundleError(f"{folder}/manifest.json names a file outside the bundle: {name!r}")
+    try:
+        check_inside(folder, folder / name)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BundleError(_first_line(error)) from error
     return folder / name
+
+
+def _tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer, with nothing of its settings but the names of special tokens and two flags."""
+    settings: dict[str, Any] = {"split_special_tokens": True}
+    if (_inside(folder, "tokenizer_config.json")).is_file():
+        settings = small_json(folder / "tokenizer_config.json")
+    kept: dict[str, Any] = {
+        name: value
+        for name in (*SPECIAL_TOKENS, *MASK_TOKEN)
+        if isinstance(value := settings.get(name), str) and len(value) <= 100
+    }
+    return PreTrainedTokenizerFast(
+        tokenizer_object=read_pipeline(_inside(folder, "tokenizer.json")),
+        clean_up_tokenization_spaces=False,
+        split_special_tokens=settings.get("split_special_tokens") is True,
+        **(SPECIAL_TOKENS | MASK_TOKEN | kept),
+    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
+        return small_json(path)
     except (ValueError, OSError) as error:
         raise BundleError(f"{path} is not readable JSON: {_first_line(error)}") from error
-    if not isinstance(found, dict):
-        raise BundleError(f"{path} does not hold a JSON object")
-    return found
 
 
 def _first_line(error: BaseException) -> str:

@@ -77,17 +77,17 @@ class DecoderLayer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        memory: tuple[Tensor, Tensor],
+        memory: Tensor,
         rotary: Rotary,
         windows: Windows | None = None,
     ) -> Tensor:
-        """`(b, length, d)` -> the same; `memory` holds projected keys and values."""
+        """`(b, length, d)` -> the same; `memory` is `(b, n_latent, d)`, normed."""
         q, k, v = self.attention.self_projections(x, self.norm, rotary)
         if windows is None or windows.count(x.shape[1]) == 1:
             mixed = self.attention.attend(q, k, v, causal=True)
         else:
             mixed = self.attention.attend_windows(q, k, v, windows)
-        return self._rest(x + self.dropout(mixed), memory)
+        return self._rest(x + self.dropout(mixed), self.cross.keys_values(memory))
 
     def step(
         self,
@@ -158,7 +158,7 @@ class Decoder(nn.Module):
 
     def _run(self, start: int, stop: int, x: Tensor, memory: Tensor, rotary: Rotary) -> Tensor:
         for layer, windows in zip(self.layers[start:stop], self.windows[start:stop], strict=True):
-            x = layer(x, layer.cross.keys_values(memory), rotary, windows)
+            x = layer(x, memory, rotary, windows)
         return x
 
     @property

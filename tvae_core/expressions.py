@@ -23,6 +23,7 @@ from tvae_core.names import unknown_name
 FloatArray = npt.NDArray[np.float64]
 
 MAX_LENGTH = 500
+MAX_DEPTH = 100
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: np.add,
@@ -86,6 +87,8 @@ class Expression:
         except (RecursionError, MemoryError, ValueError):
             raise ValueError(f"{self.text[:60]!r}... is nested too deeply") from None
         names: dict[str, None] = {}
+        if _depth(self._tree) > MAX_DEPTH:
+            raise ValueError(f"{self.text[:60]!r}... is nested too deeply")
         self._check(self._tree, known, names)
         if not names:
             raise ValueError(f"{self.text!r} names no score; there are: {', '.join(known)}")
@@ -160,6 +163,15 @@ class Expression:
                     held = held * np.where(np.isnan(first) | np.isnan(second), np.nan, one)
                 return held
         raise AssertionError(f"unchecked node {node!r}")
+
+
+def _depth(tree: ast.AST) -> int:
+    """Levels of a tree, counted without recursion."""
+    level, depth = [tree], 0
+    while level:
+        depth += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return depth
 
 
 def _finite(value: int | float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -37,6 +38,19 @@ def sha256_file(path: Path) -> str:
     """The sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def writing_failure(error: BaseException) -> str | None:
+    """Why the disk did not take a file, from an error of any library that writes; else None."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+    if isinstance(error, OSError):
+        return os.strerror(error.errno) if error.errno in full else None
+    text = str(error)
+    if "PytorchStreamWriter" in text or "inline_container" in text:
+        return "the file could not be written to its end; is the disk full?"
+    # safetensors, whose errors are no OSError: "... No space left on device (os error 28)"
+    number = text.rpartition("(os error ")[2].partition(")")[0]
+    return os.strerror(int(number)) if number in map(str, full) else None
 
 
 def check_parent(target: Path) -> None:
@@ -83,6 +97,11 @@ def whole_folder(target: Path) -> Iterator[Path]:
         if target.exists():
             target.rename(old)
         fresh.rename(target)
+    except Exception as error:
+        reason = writing_failure(error)
+        if reason is None:
+            raise
+        raise OutputError(f"cannot write {target}: {reason}") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         if old.exists() and not target.exists():
@@ -101,7 +120,7 @@ def write_whole(target: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror}") from error
     try:

@@ -136,7 +136,7 @@ class KnownSet:
             raise ValueError(f"the {name} is damaged: its checksum does not match")
         payload = np.frombuffer(raw, dtype=np.uint8, offset=_HEADER.size)
         ones = np.flatnonzero(np.unpackbits(payload[stored:], count=count + stored))
-        if len(ones) != stored or stored > count:
+        if len(ones) != stored or stored > count or (count and not stored):
             raise ValueError(f"the {name} is damaged: its counts do not match")
         high = (ones - np.arange(stored)).astype(np.uint64)
         values = (high << np.uint64(8)) | payload[:stored].astype(np.uint64)

@@ -76,7 +76,7 @@ def read_state(folder: Path) -> tuple[dict[str, Any], list[Generation], list[Cal
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{folder} holds no search to resume ({STATE} is missing)") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     try:
         if document["format_version"] != FORMAT_VERSION:
@@ -103,7 +103,7 @@ def read_state(folder: Path) -> tuple[dict[str, Any], list[Generation], list[Cal
             for number, row in enumerate(document["calls"], start=1)
         ]
         return dict(document["settings"]), generations, calls
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"{path} is no search that can be resumed: {error}") from None
     except (OSError, SafetensorError) as error:
         raise ValueError(f"the codes of {path} cannot be read: {error}") from None

@@ -8,6 +8,7 @@ when it has become too small.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from typing import Any
 
@@ -25,6 +26,8 @@ SUCCESSES, FAILURES = 3, 4
 MAX_TOLD = 400
 """Codes that the process is fitted to, the best and the latest."""
 CANDIDATES = 512
+_seeding = threading.Lock()
+"""Held while torch's global generator is seeded: BoTorch draws from no other."""
 
 
 class TuRBO:
@@ -68,7 +71,7 @@ class TuRBO:
         draws: np.random.Generator,
     ) -> FloatArray:
         unit = 2 * self.radius * np.sqrt(3) * LONGEST
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        with _seeding, warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")  # of the libraries: jitter, scaling, deprecations
             torch.manual_seed(int(draws.integers(2**31)))
             inputs = torch.tensor((codes - centre) / unit)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from tvae_core.bounds import MOST_JSON, check_sizes
 from tvae_core.settings import MODEL_FIELDS as MODEL_FIELDS
 from tvae_core.settings import TRAIN_FIELDS as TRAIN_FIELDS
 from tvae_core.settings import TrainSettings as TrainSettings
@@ -63,12 +65,18 @@ def load_preset(name: str, folders: Sequence[Path]) -> dict[str, dict[str, Any]]
         hint = "did you mean " + ", ".join(near) if near else "there are " + ", ".join(known)
         raise ValueError(f"unknown preset {name!r}; {hint}")
     try:
-        content = tomllib.loads(known[name].read_text())
-    except tomllib.TOMLDecodeError as error:
+        if known[name].stat().st_size > MOST_JSON:
+            raise ValueError("it is too large")
+        content = tomllib.loads(known[name].read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ValueError(f"{known[name]} is not TOML: {error}") from error
+    except RecursionError:
+        raise ValueError(f"{known[name]} is nested too deeply") from None
     for key in content:
         if key not in (*TABLES, "description"):
             raise ValueError(f"{known[name]}: unknown table or key {key!r}")
+        if key in TABLES and not isinstance(content[key], dict):
+            raise ValueError(f"{known[name]}: [{key}] is no table")
     tables = {table: dict(content.get(table, {})) for table in TABLES}
     for table, allowed in (("model", MODEL_FIELDS), ("train", TRAIN_FIELDS)):
         for key in tables[table]:
@@ -76,6 +84,9 @@ def load_preset(name: str, folders: Sequence[Path]) -> dict[str, dict[str, Any]]
                 near = difflib.get_close_matches(key, allowed, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise ValueError(f"{known[name]}: [{table}] has no setting {key!r}{hint}")
+            if not _fits(tables[table][key], allowed[key]):
+                kind = _KINDS[allowed[key]]
+                raise ValueError(f"{known[name]}: {key} must be {kind}")
     return tables
 
 
@@ -119,7 +130,29 @@ def merge(
         put(key, value, f"flag --{key.replace('_', '-')}")
     for setting in fields(TrainSettings):
         values["train"].setdefault(setting.name, setting.default)
+    check_sizes(values["model"])
+    check_sizes(values["train"])
     return Merged(values["model"], values["train"], origin, tuple(names))
+
+
+_KINDS = {
+    int: "a whole number",
+    float: "a finite number",
+    str: "a text",
+    bool: "true or false",
+    tuple: "a list of whole numbers",
+}
+
+
+def _fits(value: Any, kind: type) -> bool:
+    """Whether a value of a file is of a setting's type."""
+    if kind is tuple:
+        return isinstance(value, list) and all(type(item) is int for item in value)
+    if kind is float:
+        return type(value) in (int, float) and abs(value) <= sys.float_info.max
+    if kind is int:
+        return type(value) is int and abs(value) < 2**63
+    return type(value) is kind
 
 
 def _toml(value: Any) -> str:

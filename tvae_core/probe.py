@@ -18,6 +18,7 @@ from tvae_core.evaluate import Evaluation, evaluate
 from tvae_core.model import TransformerVAE
 from tvae_core.presets import TrainSettings
 from tvae_core.prior import PriorSet
+from tvae_core.sharded import whole
 from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
 from tvae_core.tracking import log_showcase
@@ -68,7 +69,7 @@ class Probe(TrainerCallback, ExportableState):
         every = int(args.eval_steps or 0)
         if not every or state.global_step % every or state.global_step >= state.max_steps:
             return
-        model: TransformerVAE = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        model = whole(self.trainer.accelerator.unwrap_model(self.trainer.model))
         with torch.random.fork_rng(devices=[]):
             model.eval()  # type: ignore[no-untyped-call]
             space = probe_space(model, self.tokenizer, self.domain, self.texts)

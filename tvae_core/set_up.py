@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import TrainingArguments
 
-from tvae_core import across
-from tvae_core.data import TokenRows
+from tvae_core import across, sharded
+from tvae_core.data import PreparedSet, TokenRows
+from tvae_core.distributed import DistributedTrainer
 from tvae_core.model import TransformerVAE
 from tvae_core.optimizers import MuonWithAdamW
+from tvae_core.run_folder import first_process
 from tvae_core.settings import TrainSettings
+from tvae_core.stream_files import Source
+from tvae_core.streaming import Stream
 from tvae_core.tracking import ProgressLog
-from tvae_core.trainer import TVAETrainer
+
+NO_LIMIT = 1 << 30
 
 
 def wants_bf16(precision: str) -> bool:
@@ -46,18 +53,68 @@ def own_share(settings: TrainSettings, rows: int) -> int:
             "cycle_weight and interpolate_every train in one process only: "
             "they decode another number of texts in each"
         )
+    if settings.sharding == "full" and settings.optimizer != "adamw":
+        raise ValueError(
+            f"sharding full goes with the optimizer adamw only: {settings.optimizer} needs whole "
+            "matrices, of which each process has a part"
+        )
+    if settings.sharding == "full" and settings.compile:
+        raise ValueError("sharding full and compile do not go together yet; leave out one")
     return batch // processes
 
 
+def open_items(
+    prepared: PreparedSet, tokenizer: Any, settings: TrainSettings, max_length: int | None
+) -> tuple[TokenRows, Stream | None]:
+    """The training rows; of a streamed set its first items, which the priors are fitted to.
+
+    Args:
+        prepared: of which a streamed set needs the tokenizer and what is held out.
+        tokenizer: of the prepared set.
+        settings: of the run.
+        max_length: of the model, where it is said.
+
+    Raises:
+        ValueError: there is nothing to read, or settings do not go with streaming.
+    """
+    if not settings.stream:
+        return prepared.rows("train"), None
+    if settings.limit:
+        raise ValueError("limit is for prepared sets; stream fewer files")
+    stream = Stream(
+        Source(settings.stream, settings.stream_column),
+        tokenizer,
+        batch_size=settings.batch_size,
+        max_length=max_length or NO_LIMIT,
+        buffer=settings.stream_buffer,
+        seed=settings.seed,
+    )
+    rows = stream.sample(settings.prior_codes)
+    if first_process():
+        print(
+            f"streaming {stream.source.n_shards:,} shards of {settings.stream}; the first "
+            f"{len(rows):,} items are the priors'",
+            file=sys.stderr,
+        )
+    return rows, stream
+
+
 def make_trainer(
-    model: TransformerVAE, settings: TrainSettings, folder: Path, rows: TokenRows
-) -> TVAETrainer:
+    model: TransformerVAE,
+    settings: TrainSettings,
+    folder: Path,
+    rows: TokenRows,
+    stream: Stream | None = None,
+) -> DistributedTrainer:
     """The trainer of a run; under `torchrun` it joins the other processes.
 
     Raises:
         ValueError: see `own_share`.
     """
-    own, together = own_share(settings, len(rows)), across.expected_world() > 1
+    own = own_share(settings, len(rows) if stream is None else settings.batch_size)
+    together = across.expected_world() > 1
+    if stream is not None:
+        stream.max_length = model.config.max_length
     model.set_checkpointing(
         settings.gradient_checkpoint_encoder, settings.decoder_grad_chk_pnt_rate
     )
@@ -89,6 +146,8 @@ def make_trainer(
         ddp_find_unused_parameters=False,
         ddp_broadcast_buffers=False,
     )
+    if together and settings.sharding == "full":
+        sharded.shard(model, arguments.device)
     per_step = own * across.expected_world() * settings.gradient_accumulation_steps
     optimizer = None
     if settings.optimizer == "muon":
@@ -98,10 +157,11 @@ def make_trainer(
             weight_decay=settings.weight_decay,
             beta2=settings.adam_beta2,
         )
-    return TVAETrainer(
+    return DistributedTrainer(
         model=model,
         args=arguments,
-        train_dataset=rows,
+        train_dataset=rows if stream is None else stream,
+        stream=stream,
         mmd_warmup_steps=settings.mmd_warmup_steps,
         moment_start=settings.moment_start,
         moment_warmup=settings.moment_warmup,

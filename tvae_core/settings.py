@@ -71,6 +71,12 @@ class TrainSettings:
         resume: continue the run in `output` if there is one.
         track: `none`, `wandb` or `tensorboard` (comma-separated for both).
         threads: CPU threads (0: all that the machine gives).
+        sharding: `none`, or `full` to spread weights, gradients and optimiser state over the
+            processes of `torchrun` (FSDP2), see `tvae_core.sharded`.
+        stream: train on files read as they are needed instead of the prepared set's rows: paths
+            with `*` (parquet, jsonl, csv, txt), or `hub:NAME`; see `tvae_core.streaming`.
+        stream_column: column of their texts (by default `text`, or the only one).
+        stream_buffer: streamed items that are shuffled and sorted by length together.
         compile: use `torch.compile`.
         prior_codes: encoded training items that the priors are fitted to.
         prior_steps: optimiser steps of the flow prior.
@@ -112,6 +118,10 @@ class TrainSettings:
     resume: bool = True
     track: str = "none"
     threads: int = 0
+    sharding: str = "none"
+    stream: str = ""
+    stream_column: str = ""
+    stream_buffer: int = 65536
     compile: bool = False
     prior_codes: int = 200_000
     prior_steps: int = 4000
@@ -132,6 +142,7 @@ class TrainSettings:
             "prior_codes",
             "prior_width",
             "prior_depth",
+            "stream_buffer",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -157,6 +168,8 @@ class TrainSettings:
             raise ValueError(f"precision is auto, bf16 or fp32, not {self.precision!r}")
         if self.optimizer not in ("adamw", "adafactor", "muon"):
             raise ValueError(f"optimizer is adamw, adafactor or muon, not {self.optimizer!r}")
+        if self.sharding not in ("none", "full"):
+            raise ValueError(f"sharding is none or full, not {self.sharding!r}")
         if self.final not in ("full", "quick"):
             raise ValueError(f"final is full or quick, not {self.final!r}")
         unknown = set(self.trackers()) - {"wandb", "tensorboard"}

@@ -17,12 +17,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from tvae_core.domain import Domain
 from tvae_core.files import json_text, write_whole
+from tvae_core.run_log import LOG_FILE as LOG_FILE
+from tvae_core.run_log import append_line
 from tvae_core.showcase import Showcase, Shown
 
 HEADS = ("from", "text", "valid", "note")
 MOST_ROWS, MOST_PICTURES = 64, 33
 SHOWN = ("loss", "reconstruction", "mmd", "token_accuracy", "sequence_accuracy", "code_std")
-LOG_FILE = "log.jsonl"
 
 
 def check_trackers(names: Sequence[str]) -> None:
@@ -151,8 +152,8 @@ class ProgressLog(TrainerCallback):
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = (state.global_step - self.first) * self.items / seconds
         line = {"step": state.global_step, "items_per_second": round(rate, 1), **(logs or {})}
-        with (self.folder / LOG_FILE).open("a") as file:
-            file.write(" ".join(json_text(line).split()) + "\n")
+        if "train_runtime" not in line or state.global_step > self.first:
+            append_line(self.folder / LOG_FILE, " ".join(json_text(line).split()))
         shown = {k: f"{v:.3g}" for k, v in (logs or {}).items() if k in SHOWN}
         if shown and self.bar is not None:
             self.bar.set_postfix(shown | {"items/s": f"{rate:.0f}"}, refresh=False)
@@ -160,4 +161,9 @@ class ProgressLog(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.bar.close()
+        self.close()
+
+    def close(self) -> None:
+        """Ends the bar, if there is one."""
+        if self.bar is not None:
+            self.bar.close()

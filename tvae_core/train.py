@@ -1,12 +1,14 @@
 """A training run from settings to a bundle: model, trainer, priors, defaults, model card.
 
 A run folder holds `settings.toml` (the merged configuration), `log.jsonl`, checkpoints and, at the
-end, `bundle/`. A run that was killed goes on from its last complete checkpoint when started again.
+end, `bundle/`. A run that was killed goes on from its last complete checkpoint when started again;
+one process (or one group of `torchrun`) at a time works in a folder.
 """
 
 from __future__ import annotations
 
 import json
+import pickle
 import platform
 import sys
 import time
@@ -19,7 +21,7 @@ import numpy as np
 import torch
 import transformers
 
-from tvae_core import across
+from tvae_core import across, sharded
 from tvae_core.checkpoint import save_bundle
 from tvae_core.cli import Bar, reuse_memory, use_threads
 from tvae_core.config import TVAEConfig
@@ -33,11 +35,12 @@ from tvae_core.model import TransformerVAE
 from tvae_core.presets import MODEL_FIELDS, Merged, TrainSettings
 from tvae_core.probe import Probe, probe_texts, stopped_early
 from tvae_core.report import write_run_report
-from tvae_core.set_up import make_trainer
+from tvae_core.run_folder import RunFolderError, locked, meet, resume_point, step_of, tidy
+from tvae_core.set_up import make_trainer, open_items
 from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
 from tvae_core.tracking import check_trackers, log_showcase
-from tvae_core.trainer import last_checkpoint
+from tvae_core.trainer import TVAETrainer
 
 SHOWN = 64
 """Most samples in the showcase at the end of a run."""
@@ -85,6 +88,8 @@ def train(
         PreparedSetError: no prepared set in `data`.
         ValueError: settings that make no model.
         FloatingPointError: the loss is not finite.
+        RunFolderError: another run is at work in the folder, or no checkpoint in it is good.
+        OutputError: the disk is full.
     """
     settings = TrainSettings(**merged.train)
     check_trackers(settings.trackers())
@@ -94,7 +99,7 @@ def train(
     reuse_memory()
     prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
     tokenizer = prepared.tokenizer()
-    rows = prepared.rows("train")
+    rows, stream = open_items(prepared, tokenizer, settings, merged.model.get("max_length"))
     config = TVAEConfig(
         vocab_size=len(tokenizer),
         **({"max_length": _longest(rows)} | merged.model),
@@ -107,53 +112,112 @@ def train(
             f"{prepared.path}: training needs at least 2 items of at most max_length "
             f"{config.max_length} tokens; there are {len(rows)}"
         )
-    checkpoint = last_checkpoint(folder) if settings.resume else None
-    if checkpoint is not None:
-        _check_shape(checkpoint, config)
-    torch.manual_seed(settings.seed)
-    model = TransformerVAE(config)
-    folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    trainer = make_trainer(model, settings, folder, rows)
-    if across.rank() == 0:
-        write_whole(folder / "settings.toml", merged.table() + "\n")
-    trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
-    parameters = sum(p.numel() for p in model.parameters())
-    if across.rank() == 0:
-        print(
-            f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
-            f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
-            f"{'bf16' if trainer.args.bf16 else 'fp32'}"
-            + (f", {across.world()} processes" if across.world() > 1 else "")
-            + (f", resuming from {checkpoint.name}" if checkpoint else ""),
-            file=sys.stderr,
+    with locked(folder):
+        torch.manual_seed(settings.seed)
+        model = TransformerVAE(config)
+        checkpoint = resume_point(folder) if settings.resume else None
+        if checkpoint is not None:
+            _check_shape(checkpoint, config)
+        started = time.monotonic()
+        trainer = make_trainer(model, settings, folder, rows, stream)
+        meet()
+        if across.rank() == 0:
+            tidy(folder, checkpoint, settings.resume)
+            write_whole(folder / "settings.toml", merged.table() + "\n")
+        trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
+        if across.rank() == 0:
+            _announce(domain, trainer, rows, threads, checkpoint)
+        _train(trainer, checkpoint, settings)
+        minutes = (time.monotonic() - started) / 60
+        model = sharded.whole(model)
+        trainer.gather()
+        if not across.finish():
+            return None
+        facts = {
+            "domain": domain.name,
+            "seed": settings.seed,
+            "presets": list(merged.presets),
+            # without the paths of this machine
+            "settings": {k: v for k, v in merged.train.items() if k not in ("data", "output")}
+            | {name: getattr(config, name) for name in MODEL_FIELDS},
+            "minutes_this_session": round(minutes, 1),
+            "machine": f"{platform.machine()}, {threads} threads",
+        }
+        return _finish(
+            domain,
+            model,
+            trainer.state.global_step,
+            folder,
+            prepared,
+            rows,
+            final,
+            settings,
+            merged,
+            facts,
+            card,
+            extra,
         )
-    if checkpoint is not None and stopped_early(checkpoint, settings.early_stopping):
+
+
+def _announce(
+    domain: Domain, trainer: TVAETrainer, rows: TokenRows, threads: int, checkpoint: Path | None
+) -> None:
+    parameters = sum(
+        p.numel() for p in trainer.accelerator.unwrap_model(trainer.model).parameters()
+    )
+    print(
+        f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
+        f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
+        f"{'bf16' if trainer.args.bf16 else 'fp32'}"
+        + (f", {across.world()} processes" if across.world() > 1 else "")
+        + (f", resuming from {checkpoint.name}" if checkpoint else ""),
+        file=sys.stderr,
+    )
+
+
+def _train(trainer: TVAETrainer, checkpoint: Path | None, settings: TrainSettings) -> None:
+    """All steps that are left, perhaps none."""
+    if checkpoint is not None and (
+        step_of(checkpoint) >= settings.max_steps
+        or stopped_early(checkpoint, settings.early_stopping)
+    ):
         trainer.take(checkpoint)
-    else:
+        return
+    try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    minutes = (time.monotonic() - started) / 60
-    if not across.finish():
-        return None
+    except pickle.UnpicklingError as error:
+        raise RunFolderError(f"{checkpoint} holds objects that are not loaded") from error
+
+
+def _finish(
+    domain: Domain,
+    model: TransformerVAE,
+    steps: int,
+    folder: Path,
+    prepared: PreparedSet,
+    rows: TokenRows,
+    final: list[str],
+    settings: TrainSettings,
+    merged: Merged,
+    facts: Mapping[str, Any],
+    card: Callable[[dict[str, Any], Evaluation], str],
+    extra: Callable[[Path], Mapping[str, Path]],
+) -> Run:
+    """Priors, defaults, evaluation, bundle and report of a model whose training is over."""
+    tokenizer, config = prepared.tokenizer(), model.config
     batch = settings.gradient_accumulation_steps * min(settings.batch_size, len(rows))
-    seen_items = trainer.state.global_step * batch
+    seen_items = steps * batch
     model.eval()  # type: ignore[no-untyped-call]
     space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings, seen_items)
     defaults, evaluation = _judge(space, rows, final, settings)
     seen = make_showcase(space, final, n_samples=min(settings.eval_items, SHOWN), prior="flow")
-    log_showcase(seen, folder, trainer.state.global_step, domain, settings.trackers())
+    log_showcase(seen, folder, steps, domain, settings.trackers())
     evaluation = evaluation or Evaluation(seen.metrics)
     manifest = {
-        "domain": domain.name,
-        "seed": settings.seed,
-        "presets": list(merged.presets),
-        # without the paths of this machine
-        "settings": {k: v for k, v in merged.train.items() if k not in ("data", "output")}
-        | {name: getattr(config, name) for name in MODEL_FIELDS},
-        "steps": trainer.state.global_step,
+        **facts,
+        "steps": steps,
         "items_seen": seen_items,
-        "minutes_this_session": round(minutes, 1),
-        "parameters": parameters,
+        "parameters": sum(p.numel() for p in model.parameters()),
         "bits": {
             "sigma_min": round(capacity_bits(config.code_size, config.sigma_min), 1),
             "sigma_max": round(capacity_bits(config.code_size, config.sigma_max), 1),
@@ -164,7 +228,6 @@ def train(
             key: prepared.manifest.get(key)
             for key in ("source", "source_sha256", "licence", "tokenizer_sha256", "counts", "seed")
         },
-        "machine": f"{platform.machine()}, {threads} threads",
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
     bundle = save_bundle(

@@ -25,11 +25,16 @@ from transformers import (
 from tvae_core import across
 from tvae_core.cycle import between_items, cycle_loss
 from tvae_core.data import BucketBatchSampler, TokenRows, collate
+from tvae_core.files import json_text
+from tvae_core.finite import ROWS, FiniteSteps, Numbered
 from tvae_core.mmd import weight_at
 from tvae_core.model import TransformerVAE, TVAEOutput
+from tvae_core.run_folder import last_checkpoint as last_checkpoint
+from tvae_core.run_folder import new_checkpoint
 
 PARTS = ("reconstruction", "mmd", "mmd_weight", "token_accuracy", "sequence_accuracy")
 _MEMORY_FILE = "recent_codes.safetensors"
+_SINCE_FILE = "since_log.json"
 
 
 class TVAETrainer(Trainer):
@@ -63,11 +68,23 @@ class TVAETrainer(Trainer):
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._codes: Tensor | None = None
+        self._finite = FiniteSteps()
+        self._staging: Path | None = None
         self.sampler: BucketBatchSampler | None = None
         super().__init__(data_collator=collate, **kwargs)
         self.model_accepts_loss_kwargs = False
+        self.args.logging_nan_inf_filter = False  # every step is looked at here
         self.remove_callback(PrinterCallback)
         self.add_callback(_Continue(self))
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As `Trainer.train`; however it ends, the bars are closed and a message has its line."""
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            for callback in self.callback_handler.callbacks:
+                if hasattr(callback, "close"):
+                    callback.close()
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Length-bucketed batches in the order of the seed and the epoch.
@@ -79,7 +96,7 @@ class TVAETrainer(Trainer):
         size = self.args.per_device_train_batch_size * across.world()
         self.sampler = BucketBatchSampler(rows.lengths, size, self.seed_data)
         loader = DataLoader(
-            rows,
+            Numbered(rows),
             batch_sampler=self.sampler,
             collate_fn=collate_share,
             num_workers=self.args.dataloader_num_workers,
@@ -111,6 +128,7 @@ class TVAETrainer(Trainer):
         """The model's loss; remembers its parts for the next log line."""
         core: TransformerVAE = self.accelerator.unwrap_model(model)
         step = self.state.global_step
+        rows = inputs.pop(ROWS, None)
         core.mmd_scale = weight_at(step, self.mmd_warmup_steps, 1.0)
         late = step - self.moment_start
         core.moment_scale = weight_at(late, self.moment_warmup, 1.0) if late >= 0 else 0.0
@@ -125,6 +143,8 @@ class TVAETrainer(Trainer):
             for name, value in parts.items():
                 self.note(name, value)
             self._codes = output.latents
+            assert output.loss is not None
+            self._finite.add(output.loss, rows)
         return (output.loss, output) if return_outputs else output.loss
 
     def note(self, name: str, value: Tensor) -> None:
@@ -139,9 +159,19 @@ class TVAETrainer(Trainer):
         if self.interpolate_every and step % self.interpolate_every == 0:
             yield "cycle_between", self.cycle_weight or 1.0, between_items(latents)
 
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """The norm, before the optimiser sees the gradient: a step that is not finite ends here."""
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
+        rows, folder = cast(TokenRows, self.train_dataset), Path(self.args.output_dir or ".")
+        self._finite.check(norm, self.state.global_step + 1, rows, folder, across.rank() == 0)
+        return norm
+
     def take(self, checkpoint: Path) -> None:
         """The weights and the state of a checkpoint, for a run that is over."""
         self._load_from_checkpoint(str(checkpoint))
+        self._load_rng_state(str(checkpoint))
+        core: TransformerVAE = self.accelerator.unwrap_model(self.model)
+        core.config.architectures = [type(core).__name__]  # as saving a checkpoint leaves it
         self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
@@ -162,28 +192,60 @@ class TVAETrainer(Trainer):
         super().log(logs, *args, **kwargs)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        folder = Path(self.args.output_dir or ".") / f"checkpoint-{self.state.global_step}"
+        """Writes a checkpoint aside and puts it in place when all processes have written.
+
+        Raises:
+            FloatingPointError: the weights are not finite.
+            OutputError: it cannot be written; the checkpoints of before are as they were.
+        """
         core: TransformerVAE = self.accelerator.unwrap_model(self.model)
         if not all(bool(weight.isfinite().all()) for weight in core.parameters()):
             raise FloatingPointError(
                 f"the weights are not finite at step {self.state.global_step}; lower "
                 "--learning-rate and start again: the run resumes from its last checkpoint"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.args.should_save:
-            codes = core.recent_codes[: core.recent_count].contiguous().cpu()
-            save_file({"codes": codes}, folder / _MEMORY_FILE)
-        super()._save_checkpoint(*args, **kwargs)
+        folder = Path(self.args.output_dir or ".") / f"checkpoint-{self.state.global_step}"
+        with new_checkpoint(folder, self.args.save_total_limit) as fresh:
+            self._staging = fresh.parent
+            since = self._since_log()
+            if across.rank() == 0:
+                codes = core.recent_codes[: core.recent_count].contiguous().cpu()
+                save_file({"codes": codes}, fresh / _MEMORY_FILE)
+                (fresh / _SINCE_FILE).write_text(json_text(since))
+            super()._save_checkpoint(*args, **kwargs)
+        self._staging = None
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._staging or super()._get_output_dir(trial))
+
+    def _since_log(self) -> dict[str, Any]:
+        """What the next log line has the means of so far, over all processes."""
+        names = sorted(self._sums)
+        return {
+            "sums": {n: float(across.total(self._sums[n])) / across.world() for n in names},
+            "counts": {n: self._counts[n] for n in names},
+            "loss": float(across.total(self._tr_loss)) / across.world(),
+            "logged": self._globalstep_last_logged,
+        }
+
+    def go_on(self, since: dict[str, Any]) -> None:
+        """Takes up the `_since_log` of a checkpoint: the next line is of all its steps."""
+        device = self.args.device
+        self._sums = {n: torch.tensor(total, device=device) for n, total in since["sums"].items()}
+        self._counts = dict(since["counts"])
+        self._tr_loss = torch.tensor(since["loss"], device=device)
+        self._globalstep_last_logged = int(since["logged"])
 
 
-def collate_share(batch: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+def collate_share(batch: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     """`collate` of a whole batch, and of that the rows of this process."""
     own = across.share(len(batch))
-    return {name: rows[own] for name, rows in collate(batch).items()}
+    rows = torch.tensor([item[ROWS] for item in batch])  # all: any of them may spoil the step
+    return {name: rows[own] for name, rows in collate(batch).items()} | {ROWS: rows}
 
 
 class _Continue(TrainerCallback):
-    """On resume: the batch order of the epoch, and the codes that MMD remembers."""
+    """On resume: the epoch's order, the codes that MMD remembers, the sums of the next line."""
 
     def __init__(self, trainer: TVAETrainer) -> None:
         self.trainer = trainer
@@ -194,7 +256,10 @@ class _Continue(TrainerCallback):
         if state.global_step and self.trainer.sampler is not None:
             steps = -(-len(self.trainer.sampler) // args.gradient_accumulation_steps)
             self.trainer.sampler.set_epoch(state.global_step // max(1, steps))
-        file = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}" / _MEMORY_FILE
+        folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
+        if state.global_step and (folder / _SINCE_FILE).is_file():
+            self.trainer.go_on(json.loads((folder / _SINCE_FILE).read_text()))
+        file = folder / _MEMORY_FILE
         if state.global_step and file.is_file():
             core: TransformerVAE = self.trainer.accelerator.unwrap_model(self.trainer.model)
             codes = load_file(file)["codes"].to(core.device)
@@ -218,23 +283,3 @@ def code_statistics(latents: Tensor) -> dict[str, float]:
         "code_cov_min": float(spectrum[0]),
         "code_cov_max": float(spectrum[-1]),
     }
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint of a run, or None.
-
-    One cut off while it was written (no readable `trainer_state.json` or weights) is passed over.
-    """
-    found = sorted(
-        (p for p in folder.glob("checkpoint-*") if p.name.split("-")[1].isdigit()),
-        key=lambda p: -int(p.name.split("-")[1]),
-    )
-    for path in found:
-        try:
-            json.loads((path / "trainer_state.json").read_text())
-            load_file(path / "model.safetensors")
-        except Exception:
-            continue
-        if (path / "optimizer.pt").is_file() and (path / "scheduler.pt").is_file():
-            return path
-    return None

@@ -1,28 +1,61 @@
 """Not a test: trains a tiny model under `torchrun` and leaves its losses and weights.
 
-torchrun --nproc-per-node 2 tests/core/train_across.py FOLDER OPTIMIZER
+torchrun --nproc-per-node 2 tests/core/train_across.py FOLDER OPTIMIZER SHARDING KILL_AT STREAM
+
+The last three may be left out. It goes on from the folder's last checkpoint; at step KILL_AT (0:
+never) the processes kill themselves.
 """
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import datasets
 import torch
+import torch.optim._muon
 from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast, TrainerCallback, TrainerState
 
 from tvae_core import across
 from tvae_core.config import TVAEConfig
 from tvae_core.data import TokenRows
 from tvae_core.files import json_text
 from tvae_core.model import TransformerVAE
+from tvae_core.run_folder import last_checkpoint
 from tvae_core.set_up import make_trainer
 from tvae_core.settings import TrainSettings
+from tvae_core.stream_files import Source
+from tvae_core.streaming import Stream
 
 
-def main(folder: Path, optimizer: str) -> None:
+class Kill(TrainerCallback):
+    """SIGKILL at a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(
+    folder: Path,
+    optimizer: str,
+    sharding: str = "none",
+    kill_at: str = "0",
+    stream: str = "",
+) -> None:
+    if optimizer == "muon_wide":
+        torch.optim._muon._zeropower_via_newtonschulz = newton_schulz
+        optimizer = "muon"
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(0)
     ids = [[rng.randrange(4, 14) for _ in range(rng.randrange(3, 9))] for _ in range(96)]
@@ -61,10 +94,18 @@ def main(folder: Path, optimizer: str) -> None:
         precision="fp32",
         optimizer=optimizer,
         threads=1,
+        sharding=sharding,
     )
     model = TransformerVAE(config)
-    trainer = make_trainer(model, settings, folder, rows)
-    trainer.train()
+    items = None
+    if stream:
+        items = Stream(Source(stream), tokenizer(), batch_size=8, max_length=12, buffer=40)
+    trainer = make_trainer(model, settings, folder, rows, items)
+    trainer.add_callback(Kill(int(kill_at)))
+    checkpoint = last_checkpoint(folder)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.gather()
+    model = trainer.accelerator.unwrap_model(trainer.model)
     lines = [line for line in trainer.state.log_history if "reconstruction" in line]
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     if across.finish():
@@ -72,6 +113,28 @@ def main(folder: Path, optimizer: str) -> None:
         (folder / "lines.json").write_text(json_text(lines))
 
 
+def newton_schulz(
+    grad: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> Tensor:
+    """Muon's orthogonalisation (Jordan 2024) as `torch.optim.Muon` has it, in fp64 for bf16."""
+    a, b, c = coefficients
+    turned = grad.size(0) > grad.size(1)
+    x = (grad.T if turned else grad).double()
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return (x.T if turned else x).to(grad.dtype)
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """One token a digit, from 4 on."""
+    names = ["<pad>", "<bos>", "<eos>", "<mask>", *"0123456789"]
+    backend = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "<mask>"))
+    backend.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    return PreTrainedTokenizerFast(tokenizer_object=backend)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])
