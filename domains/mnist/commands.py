@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from domains.mnist.domain import BUNDLE, MnistDomain, read_item, show
+from domains.mnist.evaluation import measure
 from domains.mnist.render import write_sheet
 from tvae_core.commands import DomainCommands
 from tvae_core.known import known_of_bundle, known_of_prepared_set
@@ -24,4 +25,5 @@ COMMANDS = DomainCommands(
     unit="digit",
     write_items=write_sheet,
     suffixes=(".png",),
+    measure=measure,
 )
