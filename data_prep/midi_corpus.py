@@ -27,6 +27,8 @@ from tvae_core.cli import Bar
 from tvae_core.domain import DomainError
 from tvae_core.files import write_whole
 
+SECONDS = 600.0
+"""Of processor time that a file may take to be read."""
 READING = 2
 """Goes up when files are read differently, so that no older cache is used."""
 MELODIES = {
@@ -120,7 +122,7 @@ def read_row(path: Path, name: str) -> dict[str, Any]:
     pieces: list[tuple[str, str, str]] = []
     row: dict[str, Any] = {"pieces": pieces, "rejected": [], "lost": 0}
     try:
-        reading = read_file(path.read_bytes(), name)
+        reading = read_file(path.read_bytes(), name, SECONDS)
     except DomainError as error:
         reason = error.reason.removeprefix(f"{name}: ")
         row["rejected"] = [(name, reason)]

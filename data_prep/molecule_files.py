@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import re
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,12 @@ from rdkit import Chem, rdBase
 from tqdm import tqdm
 
 from data_prep.common import BAD_USAGE, PrepError
+from domains.smiles.chem import canonical, parse, parse_block
+from domains.smiles.syntax import Problem
 
 SHOWN_REJECTED = 10
+LONG = 200
+"""Characters from which a SMILES is checked for its size before it is read."""
 _FORMATS = {".smi": "smi", ".smiles": "smi", ".csv": "csv", ".tsv": "tsv", ".sdf": "sdf"}
 _HEADER_WORDS = {"smiles", "canonical_smiles", "isomeric_smiles", "smi"}
 _CHUNK = 500
@@ -103,7 +108,7 @@ def _read_rows(path: Path, column: str) -> list[_Row]:
             if kind == "smi":
                 return list(_smi_rows(file))
             return list(_table_rows(file, path, column, "\t" if kind == "tsv" else ","))
-    except (EOFError, gzip.BadGzipFile, csv.Error) as error:
+    except (EOFError, OSError, csv.Error, zlib.error) as error:
         raise PrepError(f"{path} cannot be read: {error}") from error
 
 
@@ -182,10 +187,17 @@ def _parse(row: _Row) -> tuple[str | None, str]:
     logger.handlers, logger.propagate = [messages], False
     rdBase.LogToPythonLogger()
     try:
-        read = Chem.MolFromMolBlock if row.is_mol_block else Chem.MolFromSmiles
-        molecule = read(row.text)
+        if row.is_mol_block:
+            found = parse_block(row.text)
+            return (None, found.reason) if isinstance(found, Problem) else (canonical(found), "")
+        large = parse(row.text) if len(row.text) > LONG else None
+        if isinstance(large, Problem):
+            return None, large.reason
+        molecule = Chem.MolFromSmiles(row.text)
         if molecule is not None and molecule.GetNumAtoms() > 0:
             return Chem.MolToSmiles(molecule), ""
+    except Exception as error:  # RDKit's C++ layer raises whatever it likes
+        return None, (str(error).splitlines() or [type(error).__name__])[0][:200]
     finally:
         rdBase.LogToCppStreams()
         logger.handlers, logger.propagate = handlers, propagate

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import tempfile
 import weakref
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -17,6 +17,8 @@ from data_prep.common import BAD_USAGE, PrepError
 from data_prep.text_tables import MAX_LINE, Row, Table
 
 BATCH = 256
+MAX_UNPACKED = 16 << 30
+"""Bytes of the largest packed file, unpacked."""
 
 
 class ParquetTable(Table):
@@ -33,7 +35,7 @@ class ParquetTable(Table):
         super().__init__(path)
         try:
             self.file = pq.ParquetFile(self._unpacked() if packed else path)
-        except (pa.ArrowException, EOFError, OSError, ValueError) as error:
+        except (pa.ArrowException, EOFError, OSError, ValueError, zlib.error) as error:
             reason = (str(error).splitlines() or [""])[0]
             raise PrepError(f"{path} is not a readable parquet file: {reason}", 2) from error
         self.names = list(self.file.schema_arrow.names)
@@ -43,7 +45,10 @@ class ParquetTable(Table):
         unpacked = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the table is there)
         weakref.finalize(self, unpacked.close)
         with gzip.open(self.path) as packed:
-            shutil.copyfileobj(packed, unpacked)
+            while block := packed.read(1 << 20):
+                if unpacked.tell() > MAX_UNPACKED:
+                    raise ValueError(f"larger than {MAX_UNPACKED >> 30} GB when unpacked")
+                unpacked.write(block)
         unpacked.seek(0)
         return unpacked
 

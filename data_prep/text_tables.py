@@ -18,6 +18,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -131,7 +132,7 @@ class _LineTable(Table):
             file = gzip.GzipFile(fileobj=raw) if self.packed else raw
             try:
                 yield from self._lines(file, raw)
-            except (EOFError, gzip.BadGzipFile, OSError, ValueError) as error:
+            except (EOFError, OSError, ValueError, zlib.error) as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise
                 raise PrepError(f"{self.path} cannot be read: {error}") from error

@@ -129,7 +129,7 @@ class Topics:
 def _read_about(path: Path, weights: str | None) -> tuple[tuple[str, ...], tuple[int, ...]]:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise ValueError(f"{path} is not readable JSON") from None
     if not isinstance(about, dict) or about.get("format_version") != FORMAT_VERSION:
         raise ValueError(f"{path} is not a list of topics of version {FORMAT_VERSION}")
@@ -155,5 +155,5 @@ def _strings(found: Any) -> TypeGuard[list[str]]:
 
 
 def _whole(found: Any) -> TypeGuard[list[int]]:
-    """Whether these are whole numbers above 0."""
-    return isinstance(found, list) and all(type(v) is int and v > 0 for v in found)
+    """Whether these are whole numbers above 0 that a file of headlines can have."""
+    return isinstance(found, list) and all(type(v) is int and 0 < v < 2**40 for v in found)

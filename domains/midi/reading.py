@@ -2,21 +2,26 @@
 
     read_music(Path("tune.mid").read_bytes(), "tune.mid")
 
-Files are bounded in size, bars and notes before anything slow is done with them, and whatever is
-wrong with one is a `DomainError`.
+Files are bounded in size, bars and notes before anything slow is done with them, and in time while
+it is; whatever is wrong with one is a `DomainError`.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePath
 
 from domains.midi.notation import Score
 from domains.midi.reading_bars import from_notes as from_notes
+from domains.midi.time_limit import TimeLimitError, within
 from tvae_core.domain import DomainError
 
 MAX_BYTES = 5_000_000
 MAX_ABC_BYTES = 1_000_000
+MAX_SECONDS = 30.0
+"""Of processor time that the reading of a file may take."""
 MIDI_SUFFIXES = (".mid", ".midi")
 ABC_SUFFIXES = (".abc",)
 SCORE_SUFFIXES = (".musicxml", ".xml", ".mxl", ".krn")
@@ -64,17 +69,19 @@ class Reading:
             )
 
 
-def read_music(data: bytes, name: str) -> list[Piece]:
+def read_music(data: bytes, name: str, seconds: float = MAX_SECONDS) -> list[Piece]:
     """The pieces of a file.
 
     Args:
         data: its content, at most `MAX_BYTES`.
         name: its name; the suffix tells the format.
+        seconds: of processor time that reading may take; of an ABC file, the tunes read until then
+            are kept.
 
     Raises:
         DomainError: naming the file and what is wrong with it, if it holds no piece at all.
     """
-    reading = read_file(data, name)
+    reading = read_file(data, name, seconds)
     if not reading.pieces:
         source, reason = reading.rejected[0] if reading.rejected else (name, "no music in it")
         more = f" (and {len(reading.rejected) - 1} more)" if len(reading.rejected) > 1 else ""
@@ -82,7 +89,7 @@ def read_music(data: bytes, name: str) -> list[Piece]:
     return reading.pieces
 
 
-def read_file(data: bytes, name: str) -> Reading:
+def read_file(data: bytes, name: str, seconds: float = MAX_SECONDS) -> Reading:
     """As `read_music`, with what was rejected; raises where the file as a whole is unreadable."""
     suffix = PurePath(name).suffix.lower()
     if suffix not in SUFFIXES:
@@ -95,12 +102,14 @@ def read_file(data: bytes, name: str) -> Reading:
         if suffix in MIDI_SUFFIXES:
             from domains.midi.reading_midi import read_midi
 
-            return _single(name, *read_midi(data))
+            return _single(name, *within(seconds, lambda: read_midi(data)))
         if suffix in ABC_SUFFIXES:
-            return _abc(data, name)
+            return _abc(data, name, seconds)
         from domains.midi.reading_scores import read_score
 
-        return _single(name, *read_score(data, suffix))
+        return _single(name, *within(seconds, lambda: read_score(data, suffix)))
+    except TimeLimitError as error:
+        raise DomainError(f"{name}: reading it takes {error}") from None
     except DomainError as error:
         reason = error.reason if error.reason.startswith(name) else f"{name}: {error.reason}"
         raise DomainError(reason) from error
@@ -112,7 +121,7 @@ def _single(name: str, title: str, scores: list[Score], lost: int) -> Reading:
     return reading
 
 
-def _abc(data: bytes, name: str) -> Reading:
+def _abc(data: bytes, name: str, seconds: float) -> Reading:
     from domains.midi.reading_abc import abc_tunes, read_tune
 
     reading = Reading()
@@ -121,10 +130,17 @@ def _abc(data: bytes, name: str) -> Reading:
     tunes = list(abc_tunes(decoded(data)))
     if not tunes:
         raise DomainError("no tune in it (a tune of ABC notation has lines `X:1` and `K:C`)")
+    end = time.thread_time() + seconds
     for number, tune in tunes:
         source = f"{name}#{number}" if len(tunes) > 1 else name
         try:
-            title, scores, lost = read_tune(tune)
+            if time.thread_time() >= end:
+                raise TimeLimitError
+            title, scores, lost = within(
+                max(0.0, end - time.thread_time()), partial(read_tune, tune)
+            )
+        except TimeLimitError:
+            reading.rejected.append((source, f"the file takes longer than {seconds:g} s to read"))
         except DomainError as error:
             reading.rejected.append((source, error.reason))
         else:

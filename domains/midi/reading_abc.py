@@ -23,6 +23,8 @@ MAX_TUNE = 20_000
 ABC_VERSION = (2, 1, 0)
 """Of files that name none: an accidental holds until the end of its bar."""
 _REFERENCE = re.compile(r"^[ \t]*X:[ \t]*(\S*)", re.MULTILINE)
+_HUGE = re.compile(r"^[ \t]*M:[^\n]*\d{3}|\[M:[^\]\n]*\d{3}", re.MULTILINE)
+"""A metre of hundreds of beats, at which music21 works for minutes."""
 _FREE = re.compile(r"\s*(none|frei)", re.IGNORECASE)
 _INLINE = re.compile(r"\[([A-Zr]:[^\]\n]*)\]")
 _MUSIC = re.compile(r"^(?![ \t]*(?:[A-Za-z+]:|%)).*$", re.MULTILINE)
@@ -58,13 +60,28 @@ def read_tune(tune: str) -> tuple[str, list[Score], int]:
     """
     if len(tune) > MAX_TUNE:
         raise DomainError(f"a tune of more than {MAX_TUNE:,} characters")
+    if _HUGE.search(tune):
+        raise DomainError("a metre that cannot be written")
     handler = abcFormat.ABCHandler(abcVersion=ABC_VERSION)
     try:
         handler.process(plain(tune))
+        header, voices = _voices(list(handler.tokens))
+    except DomainError:
+        raise
     except Exception as error:  # music21 raises whatever comes up
         detail = " ".join(str(error).split())[:120]
         raise DomainError(f"music21 cannot read it: {type(error).__name__}: {detail}") from error
-    tokens = list(handler.tokens)
+    for voice in voices.values():
+        voice.bar_line("|]")
+    bars = together([voice.bars for voice in voices.values() if voice.bars])
+    if not any(part for bar in bars for part in bar.parts):
+        raise DomainError("no notes")
+    scores, lost = stretches(bars, header.key)
+    return header.title, scores, lost
+
+
+def _voices(tokens: list[abcFormat.ABCToken]) -> tuple[_VoiceReader, dict[str, _VoiceReader]]:
+    """What the header says, and what the voices hold."""
     body = next((i for i, t in enumerate(tokens) if _is(t, "K")), len(tokens) - 1) + 1
     header = _VoiceReader()
     for token in tokens[:body]:
@@ -77,13 +94,7 @@ def read_tune(tune: str) -> tuple[str, list[Score], int]:
             voice = voices.setdefault(name, copy.deepcopy(header))
         else:
             voice.token(token)
-    for voice in voices.values():
-        voice.bar_line("|]")
-    bars = together([voice.bars for voice in voices.values() if voice.bars])
-    if not any(part for bar in bars for part in bar.parts):
-        raise DomainError("no notes")
-    scores, lost = stretches(bars, header.key)
-    return header.title, scores, lost
+    return header, voices
 
 
 def together(voices: list[list[RawBar]]) -> list[RawBar]:

@@ -7,6 +7,7 @@ step; a note that ends just before or after the next one begins is taken to end 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,11 +73,11 @@ def bars_until(end: int, changes: Sequence[tuple[int, Metre]]) -> list[Metre]:
     Raises:
         DomainError: more than `MAX_BARS` bars.
     """
-    ordered = sorted(dict(changes).items())
+    ordered = deque(sorted(dict(changes).items()))
     metre, now, metres = (4, 4), 0, list[Metre]()
     while now < end:
         while ordered and ordered[0][0] <= now:
-            metre = ordered.pop(0)[1]
+            metre = ordered.popleft()[1]
         here = metre
         if ordered and ordered[0][0] < now + bar_length(metre):
             here = _short(ordered[0][0] - now) or metre

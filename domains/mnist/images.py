@@ -21,6 +21,9 @@ SIDE = 28
 """Side of an MNIST image."""
 _BOX = 20
 _MOST_PIXELS = 16_000_000
+_MOST_BYTES = 64_000_000
+_FORMATS = ("PNG", "PPM", "BMP", "GIF", "JPEG", "TIFF", "WEBP")
+"""What is read. Others are not even tried: Pillow hands PostScript to an interpreter."""
 
 
 def to_levels(pixels: Pixels, side: int) -> Levels:
@@ -92,7 +95,9 @@ def read_pixels(path: Path) -> Pixels:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DomainError(f"{path}: larger than {_MOST_BYTES // 1_000_000} MB")
+        with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
             if width * height > _MOST_PIXELS:
                 raise DomainError(f"{path}: {width} x {height} pixels are too many for a digit")

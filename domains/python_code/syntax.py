@@ -64,7 +64,13 @@ def statement(text: object) -> Statement | Problem:
                 return Problem("no statement: only a comment")
             if len(body) > 1:
                 return Problem("more than one statement", shift + _offset(bare, body[1]))
-            return Statement(body[0], ast.unparse(body[0]))
+            written = ast.unparse(body[0])
+            if len(written) > MAX_CHARACTERS:
+                return Problem(
+                    f"its normal form has {len(written):,} characters; a line has at most "
+                    f"{MAX_CHARACTERS:,}"
+                )
+            return Statement(body[0], written)
     except SyntaxError as error:
         return Problem(_reason(error), _place(bare, error, shift))
     except (RecursionError, MemoryError):

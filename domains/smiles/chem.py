@@ -6,6 +6,7 @@ module imports neither torch nor transformers, so worker processes start fast.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,16 @@ from tvae_core.names import unknown_name as unknown_name
 
 MAX_LENGTH = 2000
 """Longest SMILES accepted, in characters (the longest of MOSES has 57)."""
+
+MAX_ATOMS = 500
+"""Most atoms of a molecule, hydrogens aside: many scores take time that grows with their square."""
+MAX_RINGS = 100
+"""Most rings: substructures of one large cage are found in more ways than can be waited for."""
+MAX_BLOCK_ATOMS = 999
+"""Most atoms of a mol block, hydrogens included: what its version 2000 can count."""
+_SHORT = 200
+"""Characters of a SMILES that cannot have too many atoms or rings."""
+_COUNTS = re.compile(r"^M  V30 COUNTS +(\d+) +(\d+)", re.MULTILINE)
 
 _PARSE = Chem.SmilesParserParams()
 _PARSE.allowCXSMILES = False
@@ -70,6 +81,8 @@ def parse(text: object) -> Chem.Mol | Problem:
             f"SMILES of {len(text):,} characters, more than the {MAX_LENGTH:,} allowed", MAX_LENGTH
         )
     with quiet():
+        if len(text) > _SHORT and (reason := _too_large_text(text.strip())):
+            return Problem(reason, -1)
         try:
             mol = Chem.MolFromSmiles(text, _PARSE) if _plain(text.strip()) else None
         except Exception:  # RDKit's C++ invariants surface as RuntimeError, among others
@@ -77,6 +90,53 @@ def parse(text: object) -> Chem.Mol | Problem:
         if mol is not None and mol.GetNumAtoms():
             return mol
         return _diagnose(text)
+
+
+def _too_large_text(text: str) -> str | None:
+    """Whether a SMILES is of too large a molecule, before anything slow is done with it."""
+    try:
+        mol = Chem.MolFromSmiles(text, _SYNTAX_ONLY) if _plain(text) else None
+    except Exception:  # as in `parse`, which says what is wrong
+        return None
+    return None if mol is None else too_large(mol)
+
+
+def too_large(mol: Chem.Mol) -> str | None:
+    """Why a molecule, sanitised or not, is too large to work on; None for one that is not."""
+    atoms = sum(atom.GetAtomicNum() != 1 for atom in mol.GetAtoms())
+    if atoms > MAX_ATOMS:
+        return f"{atoms:,} atoms, more than the {MAX_ATOMS:,} allowed"
+    rings = mol.GetNumBonds() - mol.GetNumAtoms() + 1
+    if rings > MAX_RINGS:
+        return f"at least {rings:,} rings, more than the {MAX_RINGS:,} allowed"
+    return None
+
+
+def parse_block(block: str) -> Chem.Mol | Problem:
+    """The sanitised molecule of an MDL mol block, or what is wrong with it; never raises."""
+    if _block_atoms(block) > MAX_BLOCK_ATOMS:
+        return Problem(f"more than the {MAX_BLOCK_ATOMS:,} atoms allowed in a mol block", -1)
+    with quiet():
+        try:
+            loose = Chem.MolFromMolBlock(block, sanitize=False, removeHs=False)
+            large = None if loose is None else too_large(loose)
+            if large is not None:
+                return Problem(large, -1)
+            mol = None if loose is None else Chem.MolFromMolBlock(block)
+            if mol is not None:
+                empty = Problem("a molecule without atoms", -1)
+                return mol if mol.GetNumAtoms() else empty
+            reason = None if loose is None else refusal(loose)
+        except Exception:  # as in `parse`
+            reason = None
+    return Problem(reason[0] if reason else "not a readable MDL mol block", -1)
+
+
+def _block_atoms(block: str) -> int:
+    """Atoms that a mol block announces, or lines it has, whichever is more."""
+    told = [int(number[:9]) for pair in _COUNTS.findall(block) for number in pair]
+    lines = block.count("\n")
+    return max([*told, 0 if lines < 10 * MAX_BLOCK_ATOMS else lines])
 
 
 def _plain(text: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from rdkit import Chem
 from transformers import PreTrainedTokenizerFast
 
-from domains.smiles.chem import canonical, parse
+from domains.smiles.chem import MAX_LENGTH, canonical, parse
 from domains.smiles.render import DEFAULT_SIZE, draw_svg
 from domains.smiles.scores import FloatArray, score_all
 from domains.smiles.similarity import tanimoto
@@ -124,4 +124,14 @@ def _verdict(text: object) -> Verdict:
     if isinstance(mol, Problem):
         place = mol.position if mol.position >= 0 else None
         return Verdict(False, reason=mol.reason, position=place)
-    return Verdict(True, canonical=canonical(mol))
+    try:
+        written = canonical(mol)
+    except Exception:  # RDKit's C++ layer raises whatever it likes
+        return Verdict(False, reason="RDKit cannot write this molecule as a SMILES")
+    if len(written) > MAX_LENGTH:
+        return Verdict(
+            False,
+            reason=f"its canonical form has {len(written):,} characters, more "
+            f"than the {MAX_LENGTH:,} allowed",
+        )
+    return Verdict(True, canonical=written)

@@ -16,9 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rdkit import Chem
-
-from domains.smiles.chem import canonical, parse, quiet, refusal, unknown_name
+from domains.smiles.chem import canonical, parse, parse_block, unknown_name
 from domains.smiles.parallel import CHEAP, Progress, Workers
 from domains.smiles.syntax import Problem
 
@@ -27,6 +25,9 @@ SMILES_COLUMNS = ("smiles", "canonical_smiles", "smi", "structure")
 
 NAME_COLUMNS = ("name", "id", "title", "compound", "compound_name", "compound_id", "molecule_id")
 """Column names recognised, in any case, as what a molecule is called."""
+
+MAX_BYTES = 2 << 30
+"""Bytes of the largest file that is read, unpacked."""
 
 _LINES = (".smi", ".smiles", ".txt")
 _TABLES = (".csv", ".tsv")
@@ -156,13 +157,15 @@ def _ending(path: str | Path) -> str:
 
 def _read_text(path: str | Path) -> str:
     try:
-        raw = Path(path).read_bytes()
-        if str(path).lower().endswith(".gz"):
-            raw = gzip.decompress(raw)
+        packed = str(path).lower().endswith(".gz")
+        with gzip.open(path) if packed else Path(path).open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise ValueError(f"{path}: not a whole gzip file") from None
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(raw) > MAX_BYTES:
+        raise ValueError(f"{path}: larger than {MAX_BYTES >> 30} GB when unpacked")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", "replace")
     return raw.decode("utf-8-sig", "replace")
@@ -236,13 +239,10 @@ def _sdf_records(text: str) -> Iterator[Row]:
 
 def _sdf_molecule(block: str) -> tuple[str, str]:
     """The canonical SMILES of a record, or an empty one and the reason."""
-    with quiet():
-        try:
-            mol = Chem.MolFromMolBlock(block)
-            if mol is not None:
-                return canonical(mol), "a molecule without atoms"
-            loose = Chem.MolFromMolBlock(block, sanitize=False, removeHs=False)
-            reason = None if loose is None else refusal(loose)
-        except Exception:  # RDKit's C++ invariants surface as RuntimeError, among others
-            reason = None
-    return "", reason[0] if reason else "not a readable MDL mol block"
+    mol = parse_block(block)
+    if isinstance(mol, Problem):
+        return "", mol.reason
+    try:
+        return canonical(mol), ""
+    except Exception:  # RDKit's C++ invariants surface as RuntimeError, among others
+        return "", "RDKit cannot write this molecule as a SMILES"

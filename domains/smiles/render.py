@@ -12,6 +12,8 @@ from domains.smiles.chem import quiet
 DEFAULT_SIZE = (300, 220)
 HIGHLIGHT = (1.0, 0.72, 0.45)
 MAX_SIDE = 4000
+MAX_DRAWN = 250
+"""Most atoms of a drawing: placing them takes time that grows with their cube."""
 
 
 def draw_svg(
@@ -32,7 +34,8 @@ def draw_svg(
         background: paint it white; otherwise it is transparent.
 
     Returns:
-        An `<svg>` element without the XML header, ready for a page.
+        An `<svg>` element without the XML header, ready for a page; a line of text in it for a
+        molecule of more than `MAX_DRAWN` atoms.
 
     Raises:
         ValueError: a size outside 1 to 4,000 pixels, or an atom that does not exist.
@@ -43,6 +46,8 @@ def draw_svg(
     atoms = sorted(set(highlight))
     if atoms and (atoms[0] < 0 or atoms[-1] >= mol.GetNumAtoms()):
         raise ValueError(f"atoms to highlight go from 0 to {mol.GetNumAtoms() - 1}")
+    if mol.GetNumAtoms() > MAX_DRAWN:
+        return _too_large(width, height, mol.GetNumAtoms())
     bonds = [
         bond.GetIdx()
         for bond in mol.GetBonds()
@@ -62,3 +67,12 @@ def draw_svg(
         drawer.FinishDrawing()
         svg = str(drawer.GetDrawingText())
     return svg[svg.index("<svg") :]
+
+
+def _too_large(width: int, height: int, atoms: int) -> str:
+    return (
+        f"<svg version='1.1' xmlns='http://www.w3.org/2000/svg' width='{width}px' "
+        f"height='{height}px' viewBox='0 0 {width} {height}'><text x='50%' y='50%' "
+        f"text-anchor='middle' font-size='12' fill='#777777'>{atoms:,} atoms: too many to draw"
+        "</text></svg>\n"
+    )

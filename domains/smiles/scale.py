@@ -76,7 +76,10 @@ def run(
             counts = write_output(job, folder, output, format, origin, bar)
         except PartError as error:
             raise CommandError(f"{error}; delete that file and run again with --resume") from None
-    shutil.rmtree(folder, ignore_errors=True)
+        # under its own name a folder that is half deleted would be in the way of the next run
+        done = _done(folder)
+        folder.rename(done)
+    shutil.rmtree(done, ignore_errors=True)
     if job.raw:
         return None
     stages = counts.stages()
@@ -117,7 +120,7 @@ def _make(job: Job, folder: Path, missing: Sequence[int], workers: int, engine: 
 def _opened(job: Job, folder: Path, output: Path, resume: bool) -> Iterator[None]:
     """The folder of the run, this process alone in it."""
     there = (folder / "job.json").is_file()
-    if folder.exists() and not there and (not folder.is_dir() or any(folder.iterdir())):
+    if not there and _in_the_way(folder):
         raise CommandError(f"{folder} is in the way: it holds no sampling run", 2)
     if there and not resume:
         raise CommandError(
@@ -127,6 +130,7 @@ def _opened(job: Job, folder: Path, output: Path, resume: bool) -> Iterator[None
         raise CommandError(f"{output} is there already, and no unfinished run beside it", 2)
     if there:
         _same_settings(job, folder)
+    shutil.rmtree(_done(folder), ignore_errors=True)
     try:
         folder.mkdir(exist_ok=True)
         lock = (folder / "lock").open("w")
@@ -144,6 +148,18 @@ def _opened(job: Job, folder: Path, output: Path, resume: bool) -> Iterator[None
         for stale in folder.glob("part-*.tmp"):
             stale.unlink(missing_ok=True)
         yield
+
+
+def _done(folder: Path) -> Path:
+    """The name under which a finished run's folder is deleted."""
+    return folder.with_name(f".{folder.name}.done")
+
+
+def _in_the_way(folder: Path) -> bool:
+    """Whether there is anything but what a run killed at its very start leaves."""
+    if not folder.is_dir():
+        return folder.exists()
+    return any(p.name != "lock" and not p.name.startswith(".job.json.") for p in folder.iterdir())
 
 
 def _same_settings(job: Job, folder: Path) -> None:

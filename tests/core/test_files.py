@@ -106,7 +106,7 @@ def test_a_failed_replacement_leaves_the_old_folder(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", refuse)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(OutputError, match="No space"):
             replace()
     assert (target / "x").read_text() == OLD
     assert listing(tmp_path) == ["folder", "folder/x"]
