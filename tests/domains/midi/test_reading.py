@@ -108,7 +108,7 @@ scores = st.builds(
         st.lists(
             st.tuples(st.integers(0, 250), st.integers(1, 100), st.integers(40, 90)),
             min_size=1,
-            max_size=6,
+            max_size=4,
             unique_by=lambda note: note[2],
         ),
         min_size=1,
