@@ -79,7 +79,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
     An existing `target` is replaced only then, and stays if the replacement fails.
 
     Raises:
-        OutputError: when the place cannot be written, before the block runs.
+        OutputError: when the place cannot be written, before the block runs; when the disk is
+            full, in the block.
     """
     target = target.resolve()
     check_parent(target)

@@ -117,7 +117,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     assert result.code == 0, result.err
     assert "resuming from checkpoint-40" in result.err
     steps = [line["step"] for line in log(run)]
-    assert steps == [*range(10, 60, 10), *[s["step"] for s in log(trained[0]) if s["step"] > 40]]
+    assert steps == [line["step"] for line in log(trained[0])]
     weights = [sha256_file(folder / "bundle" / "model.safetensors") for folder in (run, trained[0])]
     assert weights[0] == weights[1]
 

@@ -1,0 +1,132 @@
+"""A training of a second or two that is real in every part, for processes that will be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.core.conftest import RUN_FLAGS, ToyDomain, toy_words
+
+MAX_STEPS = 22
+"""In the middle of an epoch of four steps, and between two checkpoints and two log lines."""
+
+FLAGS: dict[str, Any] = RUN_FLAGS | {
+    "max_steps": MAX_STEPS,
+    "save_steps": 3,
+    "log_steps": 2,
+    "eval_steps": 10,
+    "eval_items": 4,
+    "dropout": 0.1,
+    "decoder_mask": 0.2,
+    "final": "quick",
+}
+
+
+def make_domain() -> ToyDomain:
+    """Digit strings with a checksum, and their tokenizer."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    names = ["<pad>", "<bos>", "<eos>", "<mask>", *"0123456789"]
+    backend = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "<mask>"))
+    backend.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    backend.decoder = decoders.Fuse()
+    special = dict(zip(("pad_token", "bos_token", "eos_token", "mask_token"), names, strict=False))
+    return ToyDomain(
+        PreTrainedTokenizerFast(
+            tokenizer_object=backend, clean_up_tokenization_spaces=False, **special
+        )
+    )
+
+
+def make_data(folder: Path) -> Path:
+    """A prepared set of forty strings, as `data_prep` writes one."""
+    import datasets
+
+    texts, domain = toy_words(50), make_domain()
+    tables = {}
+    for split, part in {
+        "train": texts[:40],
+        "validation": texts[40:],
+        "test": texts[45:],
+    }.items():
+        ids = [[int(c) + 4 for c in text] for text in part]
+        kinds = {
+            "text": datasets.Value("string"),
+            "input_ids": datasets.List(datasets.Value("int16")),
+            "length": datasets.Value("int32"),
+        }
+        content = {"text": part, "input_ids": ids, "length": [len(row) for row in ids]}
+        tables[split] = datasets.Dataset.from_dict(content, features=datasets.Features(kinds))
+    datasets.disable_progress_bars()
+    datasets.DatasetDict(tables).save_to_disk(str(folder))
+    domain.tokenizer().save_pretrained(str(folder))
+    (folder / "manifest.json").write_text(
+        json.dumps({"domain": "toy", "format_version": 1, "source": "toy", "seed": 0})
+    )
+    return folder
+
+
+def record_steps(file: Path) -> None:
+    """From now on every batch leaves `{"step", "rows", "loss"}` as a line of the file."""
+    from tvae_core.trainer import TVAETrainer
+
+    compute = TVAETrainer.compute_loss
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def recorded(self: TVAETrainer, model: Any, inputs: dict[str, Any], *a: Any, **k: Any) -> Any:
+        rows = inputs["rows"].tolist()
+        result = compute(self, model, inputs, *a, **k)
+        loss = float((result[0] if isinstance(result, tuple) else result).detach())
+        line = {"step": self.state.global_step + 1, "rows": rows, "loss": loss}
+        os.write(handle, (json.dumps(line) + "\n").encode())
+        return result
+
+    TVAETrainer.compute_loss = recorded  # type: ignore[method-assign]
+
+
+def draw_no_report() -> None:
+    """From now on runs end without their report: its pictures are half the work of a toy run."""
+    from tvae_core import train as module
+
+    module.write_run_report = lambda folder, *rest: folder / "report.html"
+
+
+def train(data: Path, run: Path, **flags: Any) -> int:
+    """The training command on the toy set; the exit code."""
+    from tvae_core.card import model_card
+    from tvae_core.cli import run_command
+    from tvae_core.presets import merge
+    from tvae_core.train import train as real_train
+
+    given = FLAGS | {"data": str(data), "output": str(run)} | flags
+
+    def command() -> int:
+        real_train(make_domain(), merge([], [], given), model_card)
+        return 0
+
+    return run_command("train", command)
+
+
+def warm() -> None:
+    """Imports what a training imports, and starts no thread."""
+    import matplotlib.pyplot  # noqa: F401
+    import torch
+
+    import tvae_core.set_up
+    import tvae_core.train
+    import tvae_core.trainer  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+if __name__ == "__main__":
+    warm()
+    if not Path(sys.argv[1]).exists():
+        make_data(Path(sys.argv[1]))
+    words = [argument.partition("=") for argument in sys.argv[3:]]
+    changes = {name: type(FLAGS.get(name, ""))(value) for name, _, value in words}
+    sys.exit(train(Path(sys.argv[1]), Path(sys.argv[2]), **changes))
