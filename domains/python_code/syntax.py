@@ -19,6 +19,9 @@ from dataclasses import dataclass
 MAX_CHARACTERS = 1000
 """Longer texts are refused: the parser's stack is finite, and a line of code is not that long."""
 
+MAX_DEPTH = 60
+"""Levels of the syntax tree. Without a bound, the caller's stack would decide what is valid."""
+
 _NAMES = frozenset(dir(builtins)) | {"self", "cls"} | set(keyword.kwlist)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FAILURES = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
@@ -64,6 +67,8 @@ def statement(text: object) -> Statement | Problem:
                 return Problem("no statement: only a comment")
             if len(body) > 1:
                 return Problem("more than one statement", shift + _offset(bare, body[1]))
+            if _depth(body[0]) > MAX_DEPTH:
+                return Problem("nested too deeply")
             written = ast.unparse(body[0])
             if len(written) > MAX_CHARACTERS:
                 return Problem(
@@ -77,6 +82,14 @@ def statement(text: object) -> Statement | Problem:
         return Problem("nested too deeply")
     except _FAILURES as error:
         return Problem((str(error).splitlines() or [type(error).__name__])[0])
+
+
+def _depth(node: ast.AST) -> int:
+    level, depth = [node], 0
+    while level:
+        depth += 1
+        level = [child for each in level for child in ast.iter_child_nodes(each)]
+    return depth
 
 
 def canonical(text: str) -> str | None:

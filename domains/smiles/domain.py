@@ -84,8 +84,10 @@ class SmilesDomain:
                 one character can be blamed, its position.
         """
         mol = parse(text)
-        if isinstance(mol, Problem):
-            raise DomainError(mol.reason, mol.position if mol.position >= 0 else None)
+        found = mol if isinstance(mol, Problem) else _written(mol, text)
+        if isinstance(found, Problem):
+            raise DomainError(found.reason, found.position if found.position >= 0 else None)
+        assert not isinstance(mol, Problem)
         return mol
 
     def check(self, texts: Sequence[str]) -> list[Verdict]:
@@ -121,17 +123,31 @@ class SmilesDomain:
 
 def _verdict(text: object) -> Verdict:
     mol = parse(text)
-    if isinstance(mol, Problem):
-        place = mol.position if mol.position >= 0 else None
-        return Verdict(False, reason=mol.reason, position=place)
+    written = mol if isinstance(mol, Problem) else _written(mol, text)
+    if isinstance(written, Problem):
+        place = written.position if written.position >= 0 else None
+        return Verdict(False, reason=written.reason, position=place)
+    return Verdict(True, canonical=written)
+
+
+def _written(mol: Chem.Mol, text: object) -> str | Problem:
+    """The canonical form of a parsed text, or why it has none that can be relied on."""
     try:
         written = canonical(mol)
+        if len(written) > MAX_LENGTH:
+            return Problem(
+                f"its canonical form has {len(written):,} characters, more than the "
+                f"{MAX_LENGTH:,} allowed",
+                -1,
+            )
+        if written == text:
+            return written
+        # of half-aromatic and dative bonds RDKit may write what it does not read
+        again = parse(written)
+        if isinstance(again, Problem) or (
+            len(written) > MAX_LENGTH // 2 and len(canonical(again)) > MAX_LENGTH
+        ):
+            return Problem("its canonical form is not read again", -1)
     except Exception:  # RDKit's C++ layer raises whatever it likes
-        return Verdict(False, reason="RDKit cannot write this molecule as a SMILES")
-    if len(written) > MAX_LENGTH:
-        return Verdict(
-            False,
-            reason=f"its canonical form has {len(written):,} characters, more "
-            f"than the {MAX_LENGTH:,} allowed",
-        )
-    return Verdict(True, canonical=written)
+        return Problem("RDKit cannot write this molecule as a SMILES", -1)
+    return written
