@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import streamlit as st
 import torch
 
+from apps.common.access import read_only, switched_off
 from apps.common.page import literal
 from apps.common.shell import TOGETHER
+from apps.common.turns import Turns
 from tvae_core.checkpoint import BundleError
 from tvae_core.domain import Domain
 from tvae_core.space import LatentSpace
@@ -34,11 +36,13 @@ class Workbench:
     """A loaded latent space, shared by all sessions.
 
     `lock` is held for each small batch, so that sessions take turns instead of fighting for cores.
+    `number` tells loadings apart: two folders may hold the same weights beside other files.
     """
 
     space: LatentSpace
-    lock: threading.Lock
+    lock: Turns
     folder: Path
+    number: int = field(default_factory=count().__next__)
 
     @property
     def hash(self) -> str:
@@ -49,6 +53,8 @@ class Workbench:
 def bundle_folder(shipped: Path) -> Path:
     """The folder this session asks for, in place of a domain's `bundle` folder."""
     typed = str(st.session_state.get(_chosen(shipped)) or "").strip()
+    if read_only():
+        typed = ""
     return Path(typed or _environment(shipped) or shipped).expanduser()
 
 
@@ -109,11 +115,14 @@ def _load(folder: str, stamp: tuple[int, ...], name: str, _domain: Domain) -> Wo
     del stamp, name
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, min(4, (os.cpu_count() or 2) // 2)))
-    return Workbench(LatentSpace.load(folder, _domain), threading.Lock(), Path(folder))
+    return Workbench(LatentSpace.load(folder, _domain), Turns(), Path(folder))
 
 
 def bundle_field(shipped: Path) -> None:
     """A field for the folder of another bundle."""
+    if read_only():
+        switched_off("Other bundles are")
+        return
     kept, key = _chosen(shipped), f"{FOLDER_KEY}_{shipped.parent.name}"
     st.text_input(
         "Bundle folder",
@@ -123,6 +132,7 @@ def bundle_field(shipped: Path) -> None:
         help=f"A trained bundle. Empty: the one of {ENVIRONMENT}, or the one that ships.",
         on_change=_choose,
         args=(key, kept),
+        max_chars=1000,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from apps.common.access import at_most, note_limit
 from apps.common.bundle import Workbench
 from apps.common.codes import matched
 from apps.common.dial import fidelity_dial
@@ -56,8 +57,9 @@ def generate_controls(
     defaults, state = bench.space.defaults, st.session_state
     st.subheader("Generate", anchor=False)
     left, right = st.columns(2)
+    most = at_most(MOST)
     n = left.number_input(
-        noun.capitalize(), 1, MOST, FIRST_N, 16, key=f"{prefix}sample_n", persist_state="session"
+        noun.capitalize(), 1, most, FIRST_N, 16, key=f"{prefix}sample_n", persist_state="session"
     )
     seed = right.number_input(
         "Seed",
@@ -68,6 +70,8 @@ def generate_controls(
         help=f"The same seed and settings give the same {noun}.",
         persist_state="session",
     )
+    note_limit(most)
+    n = min(int(n), most)
     asked: dict[str, object] = {"n": n, "seed": seed}
     chosen = ANY
     if sources:
@@ -201,7 +205,11 @@ def around_controls(bench: Workbench, prefix: str = "") -> AroundSettings:
         help="Size of the step away from the item, in units of the code's own spread.",
         persist_state="session",
     )
-    n = two.number_input("Decoded", 8, 500, 48, 8, key=f"{prefix}around_n", persist_state="session")
+    most = at_most(500)
+    n = two.number_input(
+        "Decoded", 8, most, 48, 8, key=f"{prefix}around_n", persist_state="session"
+    )
+    note_limit(most)
     seed = three.number_input(
         "Seed", 0, LARGEST_SEED, 0, key=f"{prefix}around_seed", persist_state="session"
     )
@@ -218,4 +226,4 @@ def around_controls(bench: Workbench, prefix: str = "") -> AroundSettings:
     if how == BY_HAND:
         config = bench.space.model.config
         fidelity = fidelity_dial(config, f"{prefix}around_fidelity", fidelity)
-    return AroundSettings(int(n), float(radius), int(seed), float(fidelity))
+    return AroundSettings(min(int(n), most), float(radius), int(seed), float(fidelity))

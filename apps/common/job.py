@@ -66,14 +66,15 @@ class Job:
 
     def step(self, bench: Workbench) -> None:
         """Decodes one more batch, in turn with the other sessions."""
-        start = len(self.texts)
-        count = min(self.batch, self.n - start)
-        if count < 1:
-            return
-        setting = self.fidelity
-        if isinstance(setting, Tensor):
-            setting = setting[start : start + count]
         with bench.lock, torch.inference_mode():
+            # Within the lock: a page that lost its connection and came back may run twice a while.
+            start = len(self.texts)
+            count = min(self.batch, self.n - start)
+            if count < 1 or self.stopped:
+                return
+            setting = self.fidelity
+            if isinstance(setting, Tensor):
+                setting = setting[start : start + count]
             began = time.monotonic()
             codes = self.draw(bench.space, start, count)
             texts = bench.space.decode(
@@ -84,11 +85,10 @@ class Job:
                 first_row=start,
                 batch_size=count,
             )
-            seconds = time.monotonic() - began
-        self.codes.append(codes)
-        self.texts += texts
-        if count == self.batch:
-            self.batch = next_batch(count, seconds)
+            self.codes.append(codes)
+            self.texts += texts
+            if count == self.batch:
+                self.batch = next_batch(count, time.monotonic() - began)
 
 
 def next_batch(count: int, seconds: float) -> int:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
+from apps.common.page import plain_label
 from tvae_core.latent_ops import Projection
 
 GRID = 17
@@ -155,7 +156,7 @@ def add_by_label(
                 "color": OTHER if group is None else colours[group],
                 "line": {"width": 0.6, "color": "white"},
             },
-            name="others" if group is None else group,
+            name="others" if group is None else plain_label(group),
             unselected={"marker": {"opacity": 0.5}},
             selected={"marker": {"opacity": 1.0, "size": 14}},
             text=[texts[i] for i in rows],
@@ -174,8 +175,8 @@ def add_marks(figure: go.Figure, land: Landscape[Any], marks: Mapping[str, Tenso
             mode="lines+markers" if len(places) > 1 else "markers",
             marker={"symbol": "star", "size": 14 if len(places) == 1 else 10, "color": "#d9480f"},
             line={"color": "#d9480f", "width": 1.5},
-            name=name,
-            hovertemplate=f"{name}<extra></extra>",
+            name=plain_label(name),
+            hovertemplate="%{fullData.name}<extra></extra>",
             customdata=[["mark", i] for i in range(len(places))],
         )
 

@@ -15,6 +15,10 @@ T = TypeVar("T")
 
 _STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _LATER = "_later"
+_PUT_IN = re.compile(
+    r":(?=[\w/+-]+[:\[])[\w/+-]|:/(?=/)|www\.|(?<=[\w.+-])@[\w-]|<-|->|--|[<>~]=", re.IGNORECASE
+)
+"""What Streamlit makes something else of: `:name:`, `:red[`, addresses, `->` and its like."""
 
 
 def begin() -> None:
@@ -38,9 +42,21 @@ def heading(title: str, lead: str, aside: Callable[[], None] | None = None) -> N
 
 
 def literal(text: object) -> str:
-    """A text on one line that Markdown shows as it is: a SMILES is full of brackets."""
+    """A text on one line that Markdown shows as it is: a SMILES is full of brackets.
+
+    Backslashes keep what Markdown itself would read. Links, emoji, colours and arrows are put in by
+    Streamlit after that: an invisible joiner (U+2060) within them is what keeps them out.
+    """
     line = re.sub(r"\s+", " ", str(text)).strip()
-    return re.sub(r"([\\`*_\[\]~$<>]|:(?=[\w/+-]+:))", r"\\\1", line)
+    line = "".join(c if c.isprintable() else "�" for c in line)
+    line = _PUT_IN.sub(lambda match: match[0][:-1] + "\u2060" + match[0][-1], line)
+    line = re.sub(r"([\\`*_\[\]~$<>#|&^])", r"\\\1", line)
+    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", line)
+
+
+def plain_label(text: object) -> str:
+    """A text on one line that a plot shows as it is: Plotly takes some HTML in labels."""
+    return re.sub(r"\s+", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def problem(message: object) -> None:

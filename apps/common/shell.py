@@ -6,17 +6,21 @@ An app's own script is `run_alone(app_named("digits"))`; `apps/home.py` is `run_
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
+from apps.common.access import admitted, ask
 from apps.registry import AppEntry
 
 ICON = Path(__file__).parent / "molecules.png"
 TOGETHER = "_together"
 """Session state: whether several apps run in one."""
+_importing = threading.Lock()
+"""Held while an app's libraries are imported: two sessions at once may find them half imported."""
 
 
 def run_alone(entry: AppEntry) -> None:
@@ -24,7 +28,7 @@ def run_alone(entry: AppEntry) -> None:
     st.set_page_config(page_title=entry.title, page_icon=ICON, layout="wide")
     st.session_state[TOGETHER] = False
     pages = _pages(entry, alone=True)
-    _run(st.navigation(list(pages.values()), position="top"), {entry: pages})
+    _run(entry.title, st.navigation(list(pages.values()), position=_menu()), {entry: pages})
 
 
 def run_together(
@@ -45,7 +49,12 @@ def run_together(
         lambda: front(firsts), title="Home", icon=":material/home:", url_path="home", default=True
     )
     sections = {entry.title: list(pages.values()) for entry, pages in by_app.items()}
-    _run(st.navigation({"": [home], **sections}, position="top"), by_app)
+    _run(title, st.navigation({"": [home], **sections}, position=_menu()), by_app)
+
+
+def _menu() -> Literal["top", "hidden"]:
+    """Where the menu of pages is: nowhere for those who have not come in."""
+    return "top" if admitted() else "hidden"
 
 
 def _pages(entry: AppEntry, alone: bool) -> dict[str, Any]:
@@ -61,8 +70,14 @@ def _pages(entry: AppEntry, alone: bool) -> dict[str, Any]:
     }
 
 
-def _run(page: Any, by_app: dict[AppEntry, dict[str, Any]]) -> None:
+def _run(title: str, page: Any, by_app: dict[AppEntry, dict[str, Any]]) -> None:
     """Runs a page, after its app is ready; what pages know of their app is left in the session."""
+    if not admitted():
+        from apps.common.page import begin
+
+        begin()
+        ask(title)
+        return
     state = st.session_state
     state["_turned"] = state.get("_page") != page.url_path
     state["_page"] = page.url_path
@@ -83,11 +98,12 @@ def ready(entry: AppEntry) -> bool:
     """Loads the libraries and the bundle; says what is wrong and how to mend it, if it cannot."""
     # The first import takes seconds: inside the function, the page is there while it lasts.
     with st.spinner(f"Starting: loading {entry.libraries} and the model ..."):
-        from apps.common.bundle import bundle_field, explain_missing
-        from apps.common.page import begin
-        from tvae_core.checkpoint import BundleError
+        with _importing:
+            from apps.common.bundle import bundle_field, explain_missing
+            from apps.common.page import begin
+            from tvae_core.checkpoint import BundleError
 
-        parts = importlib.import_module(entry.parts)
+            parts = importlib.import_module(entry.parts)
         begin()
         try:
             parts.workbench()

@@ -25,7 +25,7 @@ from tvae_core.domain import DomainError
 
 BY_LABEL, BY_EXAMPLES = "a topic", "my own"
 AUTO, NUMBER = "auto", "a number"
-MOST_EXAMPLES = 100
+MOST_EXAMPLES, MOST_TYPED = 100, 20_000
 GROUPS = {
     "from": ((0, 6, 9), "POLITICS"),
     "to": ((1, 3, 4), "SPORTS"),
@@ -72,6 +72,7 @@ def side(spec: Spec, bench: Workbench, topics: Topics | None, end: str) -> Side 
         "\n".join(EXAMPLES[row] for row in rows),
         key=f"{key}_examples",
         height=116,
+        max_chars=MOST_TYPED,
         persist_state="session",
     )
     lines = [line.strip() for line in (typed or "").splitlines() if line.strip()]

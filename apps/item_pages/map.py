@@ -11,6 +11,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from apps.common.access import at_most, note_limit
 from apps.common.bundle import Workbench
 from apps.common.codes import decode, encode, fits
 from apps.common.controls import LARGEST_SEED
@@ -62,13 +63,16 @@ def controls(spec: Spec, bench: Workbench) -> tuple[Job, str]:
     with st.sidebar:
         st.subheader("Map", anchor=False)
         left, right = st.columns(2)
+        most = at_most(2000)
         n = left.number_input(
-            spec.noun.capitalize(), 16, 2000, 256, 16, key=f"{spec.prefix}map_n",
+            spec.noun.capitalize(), 16, most, min(256, most), 16, key=f"{spec.prefix}map_n",
             persist_state="session",
         )  # fmt: skip
         seed = right.number_input(
             "Seed", 0, LARGEST_SEED, 1, key=f"{spec.prefix}map_seed", persist_state="session"
         )
+        note_limit(most)
+        n = min(int(n), most)
         among: list[str] = []
         if sources:
             among = st.multiselect(

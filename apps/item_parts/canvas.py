@@ -16,6 +16,7 @@ from tvae_core.domain import DomainError
 
 _HERE = Path(__file__).parent
 _MARGIN = 1
+_BROKEN = "the drawing has not arrived whole: draw it again"
 _draw = st.components.v2.component(
     "tvae_digit_canvas",
     css=(_HERE / "canvas.css").read_text(encoding="utf-8"),
@@ -44,11 +45,13 @@ def text_of(drawn: str, side: int) -> str:
     Raises:
         DomainError: they are none, or draw nothing.
     """
+    if len(drawn) != 2 * SIDE * SIDE:
+        raise DomainError(_BROKEN)
     try:
         levels = np.frombuffer(bytes.fromhex(drawn), dtype=np.uint8)
         pixels: Pixels = levels.reshape(SIDE, SIDE)
     except ValueError:
-        raise DomainError("the drawing has not arrived whole: draw it again") from None
+        raise DomainError(_BROKEN) from None
     # One row and column more than MNIST's size, or the reader would take it as it is.
     wide = np.pad(pixels, _MARGIN)
     with tempfile.TemporaryDirectory() as folder:

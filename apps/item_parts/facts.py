@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from apps.common.bundle import Workbench
+from apps.common.kept import Kept
 from tvae_core.domain import DomainError
 from tvae_core.similarity import similarity_of
 
-KEPT = 20_000
+KEPT = 64_000_000
+"""Bytes, about, of items that are kept for all sessions."""
 _CHUNK = 64
-
-_lock = threading.Lock()
-_items: OrderedDict[tuple[str, str], Item] = OrderedDict()
+_ITEM = 1500
+"""Bytes, about, of an item besides its text: its scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +54,16 @@ class Item:
         return f"invalid {self.text}" if self.canonical is None else self.canonical
 
 
+_items: Kept[tuple[int, str], Item] = Kept(KEPT, lambda key, item: 3 * len(key[1]) + _ITEM)
+
+
 def read_items(bench: Workbench, texts: Sequence[str]) -> list[Item]:
     """What there is to know of texts; what was read before costs nothing. Never raises."""
     found: dict[str, Item] = {}
-    with _lock:
-        for text in texts:
-            kept = _items.get((bench.hash, text))
-            if kept is not None:
-                found[text] = kept
+    for text in texts:
+        kept = _items.get((bench.number, text))
+        if kept is not None:
+            found[text] = kept
     fresh = [text for text in dict.fromkeys(texts) if text not in found]
     for start in range(0, len(fresh), _CHUNK):
         found |= _read(bench, fresh[start : start + _CHUNK])
@@ -83,11 +84,8 @@ def _read(bench: Workbench, texts: list[str]) -> dict[str, Item]:
             made[text] = Item(text, verdict.canonical, scores=values)
         else:
             made[text] = Item(text, reason=verdict.reason or "invalid", position=verdict.position)
-    with _lock:
-        for text, item in made.items():
-            _items[bench.hash, text] = item
-        while len(_items) > KEPT:
-            _items.popitem(last=False)
+    for text, item in made.items():
+        _items.put((bench.number, text), item)
     return made
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 from torch import Tensor
 
 from apps.common.bundle import Workbench
 from apps.common.cards import Chip
+from apps.common.kept import MEGABYTE, kept
 from apps.common.windows import Range
 from apps.item_parts.facts import Item
 from apps.item_parts.spec import Face, ScoreView, Spec
@@ -29,7 +29,7 @@ _BAR = re.compile(r"^bar (\d+)")
 _ABC = re.compile(r"(^|\s)(X:|K:)\s*\S|\|:|\|\]")
 
 
-@lru_cache(maxsize=4000)
+@kept(32 * MEGABYTE)
 def _roll(text: str, width: int) -> str:
     return piano_roll(parse_score(text), width=width)
 

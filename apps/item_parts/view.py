@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from apps.common.cards import Card, Chip, Click, caret_lines, draw_cards
-from apps.common.page import go
+from apps.common.page import go, plain_label
 from apps.item_parts.facts import Item
 from apps.item_parts.spec import Face, ScoreView, Spec
 from tvae_core.names import one_line
@@ -187,5 +187,5 @@ def hover(spec: Spec, item: Item, note: str) -> str:
     """An item in a line, for the map."""
     text = one_line(item.canonical or item.text)
     short = text if len(text) <= 60 else text[:59] + "…"
-    plain = short.replace("&", "&amp;").replace("<", "&lt;")
-    return note if spec.large_text else f"{note}<br>{plain}"
+    note = plain_label(note)
+    return note if spec.large_text else f"{note}<br>{plain_label(short)}"

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from apps.common.access import at_most
 from apps.common.bundle import Workbench
 from apps.common.dial import fidelity_dial
 from apps.common.downloads import download_bar
 from apps.common.page import go, literal, problem, shown_errors
-from apps.common.upload import MEGABYTE, Upload, open_upload
+from apps.common.upload import Upload, open_upload
 from apps.molecule_parts.batch import (
     MOST_DECODED,
     NEIGHBOURS,
@@ -28,6 +29,7 @@ from apps.molecule_parts.batch import (
     table_columns,
 )
 from apps.molecule_parts.batch_results import draw_results
+from apps.molecule_parts.upload_field import READ_ONLY_ROWS, molecule_file
 from apps.molecule_parts.workplace import frame, provenance, write
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.readers import SMILES_COLUMNS, Row
@@ -39,6 +41,7 @@ ABOUT = {
     NEIGHBOURS: "Decodes codes around each molecule: distinct other molecules, and how like it.",
 }
 SHOWN_REFUSED = 200
+MOST_PASTED = 200_000
 
 
 def forget() -> None:
@@ -54,7 +57,7 @@ def take(upload: Upload, column: str | None = None) -> None:
         return
     forget()
     st.session_state["_batch_upload"] = upload
-    st.session_state["batch_file"] = read_batch(upload, column)
+    st.session_state["batch_file"] = read_batch(upload, column, at_most(ROWS, READ_ONLY_ROWS))
     st.session_state["batch_page"] = 0
 
 
@@ -78,24 +81,14 @@ def file_controls() -> BatchFile | None:
     """The file: uploaded, pasted, or the one from before."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        uploaded = st.file_uploader(
-            f"A file of molecules: csv, tsv, smi or sdf, also packed (.gz), of at most {ROWS:,} "
-            "rows",
-            type=["csv", "tsv", "smi", "smiles", "txt", "sdf", "sd", "gz"],
-            key="batch_upload",
-            max_upload_size=int(SIZE / MEGABYTE),
-            on_change=forget,
-            help="A table needs a column of SMILES, named "
-            + ", ".join(SMILES_COLUMNS)
-            + " or chosen below; a column such as name or id is kept beside the results. "
-            "Molecules stay on this machine.",
-        )
+        uploaded = molecule_file(forget)
     with right:
         st.text_area(
             "Or paste SMILES, one a line, each with a name if you like",
             key="batch_pasted",
             height=96,
             placeholder="CC(=O)Nc1ccc(O)cc1 paracetamol",
+            max_chars=MOST_PASTED,
             persist_state="session",
         )
         with st.container(horizontal=True, gap="small"):
@@ -177,7 +170,8 @@ def make_job(bench: Workbench, task: str, rows: list[Row]) -> BatchJob | None:
             fidelity = fidelity_dial(bench.space.model.config, "batch_fidelity", 1.0)
         asked["fidelity"] = fidelity
     elif task == NEIGHBOURS:
-        most = max(1, min(50, MOST_DECODED // max(len(rows), 1)))
+        in_all = at_most(MOST_DECODED)
+        most = max(1, min(50, in_all // max(len(rows), 1)))
         one, two, three = st.columns([2, 3, 2])
         st.session_state["batch_per"] = min(st.session_state.get("batch_per", 8), most)
         per = one.number_input(
@@ -185,7 +179,7 @@ def make_job(bench: Workbench, task: str, rows: list[Row]) -> BatchJob | None:
             1,
             most,
             key="batch_per",
-            help=f"Codes decoded around each molecule; at most {MOST_DECODED:,} in all.",
+            help=f"Codes decoded around each molecule; at most {in_all:,} in all.",
             persist_state="session",
         )
         radius = two.slider(

@@ -8,6 +8,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from apps.common.access import at_most, note_limit
 from apps.common.bundle import Workbench
 from apps.common.cards import draw_cards
 from apps.common.codes import decode, encode, fits
@@ -37,8 +38,13 @@ def controls(bench: Workbench) -> tuple[Job, str]:
     with st.sidebar:
         st.subheader("Map", anchor=False)
         left, right = st.columns(2)
-        n = left.number_input("Molecules", 16, 2000, 256, 16, key="map_n", persist_state="session")
+        most = at_most(2000)
+        n = left.number_input(
+            "Molecules", 16, most, min(256, most), 16, key="map_n", persist_state="session"
+        )
         seed = right.number_input("Seed", 0, 2**31 - 1, 1, key="map_seed", persist_state="session")
+        note_limit(most)
+        n = min(int(n), most)
         fidelity = fidelity_dial(
             bench.space.model.config, "map_fidelity", defaults["sample_fidelity"]
         )

@@ -81,16 +81,21 @@ def table_columns(upload: Upload) -> list[str]:
     return upload.read(columns_of)
 
 
-def read_batch(upload: Upload, column: str | None = None) -> BatchFile:
+def read_batch(upload: Upload, column: str | None = None, most: int = ROWS) -> BatchFile:
     """Reads a file's molecules.
+
+    Args:
+        upload: the file.
+        column: of SMILES, in a table.
+        most: rows.
 
     Raises:
         ValueError: too many rows, or a file that is not understood.
     """
     found = count_rows(upload)
-    if found > ROWS + 1:
+    if found > most + 1:
         raise ValueError(
-            f"{upload.name}: {found:,} rows are more than the {ROWS:,} that this page takes; "
+            f"{upload.name}: {found:,} rows are more than the {most:,} that this page takes; "
             "split the file"
         )
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from apps.common.kept import MEGABYTE, kept
 from domains.smiles import SmilesDomain
 from domains.smiles.alerts import Alert, find_alerts
-from domains.smiles.chem import canonical, inchikey, parse, plain_smiles
+from domains.smiles.chem import MAX_LENGTH, canonical, inchikey, parse, plain_smiles
 from domains.smiles.novelty import KnownSet
 from domains.smiles.scores import (
     Reference,
@@ -71,9 +72,13 @@ class Facts:
         return found if found >= 0 else None
 
 
-@functools.lru_cache(maxsize=20_000)
 def facts_of(text: str) -> Facts:
-    """Parses and scores a text; never raises."""
+    """Parses and scores a text; never raises. What is too long for a molecule is not kept."""
+    return _facts_of(text) if len(text) <= MAX_LENGTH else _facts_of.__wrapped__(text)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _facts_of(text: str) -> Facts:
     mol = parse(text)
     if isinstance(mol, Problem):
         return Facts(text, problem=mol)
@@ -101,7 +106,7 @@ def alerts_of(facts: Facts, catalogs: Sequence[str] = SHOWN_ALERTS) -> tuple[Ale
     return tuple(alert for name in catalogs for alert in _alerts(facts.smiles, name))
 
 
-@functools.lru_cache(maxsize=2_000)
+@kept(32 * MEGABYTE)
 def drawing(
     smiles: str, highlight: tuple[int, ...] = (), size: tuple[int, int] = (300, 200)
 ) -> str:

@@ -8,6 +8,7 @@ from apps.common.page import problem
 from apps.common.windows import Range, window
 from apps.molecule_parts.sieve import Wanted
 from apps.molecule_parts.view import LABELS, meaning
+from domains.smiles.chem import MAX_LENGTH
 from domains.smiles.funnel_types import FunnelOptions
 from domains.smiles.scores import SCORES
 
@@ -91,6 +92,7 @@ def filter_controls(can_tell_novel: bool) -> Wanted | None:
         "Reference molecule",
         key="sample_reference",
         placeholder="SMILES to compare with",
+        max_chars=MAX_LENGTH,
         help="Adds Tanimoto similarity (Morgan, radius 2) to every card.",
         persist_state="session",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from apps.common.access import at_most, note_limit
 from apps.common.page import literal
 from apps.molecule_parts.facts import Facts
 from apps.molecule_parts.filters import CATALOG_NAMES, RANGES, property_window
@@ -149,17 +150,19 @@ def goal_controls(start: Facts | None) -> Goal | None:
         bounds = limits()
     st.subheader("Search", anchor=False)
     left, right = st.columns(2)
+    most = at_most(MOST_BUDGET)
     budget = left.number_input(
         "Budget",
         LEAST_BUDGET,
-        MOST_BUDGET,
-        300,
+        most,
+        min(300, most),
         50,
         key="optimise_budget",
         help="Most calls of the score. A molecule that was scored before costs nothing.",
         persist_state="session",
     )
     seed = right.number_input("Seed", 0, 2**31 - 1, 0, key="optimise_seed", persist_state="session")
+    note_limit(most)
     method = st.selectbox(
         "Method",
         METHODS,
@@ -186,7 +189,7 @@ def goal_controls(start: Facts | None) -> Goal | None:
         "alerts": ",".join(alerts) or "none",
         "scaffold": start.scaffold if start and keep and has_scaffold else None,
         "bounds": {name: list(pair) for name, pair in bounds.items()},
-        "budget": int(budget),
+        "budget": min(int(budget), most),
         "method": method,
         "radius": radius,
         "seed": int(seed),

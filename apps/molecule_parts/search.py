@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from rdkit import Chem
 from rdkit.Chem import rdFMCS
 
 from apps.common.bundle import Workbench
+from apps.common.kept import Kept
+from apps.common.page import plain_label
 from apps.molecule_parts.facts import facts_of
 from apps.molecule_parts.workplace import row_of
 from domains.smiles.chem import parse, quiet
@@ -100,7 +101,7 @@ def history_figure(search: Search, label: str) -> go.Figure:
                 "opacity": 0.35,
                 "line": {"width": 1, "color": colour} if not feasible else {"width": 0},
             },
-            text=[call.text[:60] for call in some],
+            text=[plain_label(call.text[:60]) for call in some],
             hovertemplate="%{y:.3g} · call %{x}<br>%{text}<extra></extra>",
         )
     ends = [search.spent] if path else []
@@ -118,7 +119,7 @@ def history_figure(search: Search, label: str) -> go.Figure:
         mode="markers",
         marker={"size": 9, "color": BEST_COLOUR, "line": {"width": 1.5, "color": "white"}},
         showlegend=False,
-        text=[call.text[:60] for call in path],
+        text=[plain_label(call.text[:60]) for call in path],
         hovertemplate="improved to %{y:.3g} · call %{x}<br>%{text}<extra></extra>",
     )
     figure.update_layout(
@@ -130,7 +131,7 @@ def history_figure(search: Search, label: str) -> go.Figure:
     figure.update_xaxes(
         title="calls of the score", range=[-0.015 * search.budget, 1.015 * search.budget]
     )
-    figure.update_yaxes(title=label, automargin=True, **_sight(calls, path))
+    figure.update_yaxes(title=plain_label(label), automargin=True, **_sight(calls, path))
     return figure
 
 
@@ -146,15 +147,28 @@ def _sight(calls: Sequence[Call], path: Sequence[Call]) -> dict[str, object]:
     return {"range": [low - room, high + room]}
 
 
-@functools.lru_cache(maxsize=2_000)
+_changed: Kept[tuple[str, str], tuple[int, ...]] = Kept(2_000, lambda key, atoms: 1)
+
+
 def changed_atoms(start: str, smiles: str) -> tuple[int, ...]:
     """Atoms of a molecule, in the order of its SMILES, that it does not share with the start.
 
-    What they share is their largest common substructure, whole rings only.
+    What they share is their largest common substructure, whole rings only. It is kept for all
+    sessions, unless the search for it ran out of time, as it may on a busy server.
     """
+    found = _changed.get((start, smiles))
+    if found is None:
+        found, whole = _find_changed(start, smiles)
+        if whole:
+            _changed.put((start, smiles), found)
+    return found
+
+
+def _find_changed(start: str, smiles: str) -> tuple[tuple[int, ...], bool]:
+    """The atoms, and whether the search for what is shared came to its end."""
     before, after = parse(start), parse(smiles)
     if isinstance(before, Problem) or isinstance(after, Problem):
-        return ()
+        return (), True
     with quiet():
         try:
             shared = rdFMCS.FindMCS(
@@ -166,10 +180,9 @@ def changed_atoms(start: str, smiles: str) -> tuple[int, ...]:
             pattern = Chem.MolFromSmarts(shared.smartsString) if shared.numAtoms else None
             same = set() if pattern is None else set(after.GetSubstructMatch(pattern))
         except Exception:  # RDKit's C++ layer raises what it likes; nothing is marked then
-            return ()
-    if not same:
-        return ()
-    return tuple(atom for atom in range(after.GetNumAtoms()) if atom not in same)
+            return (), True
+    changed = (atom for atom in range(after.GetNumAtoms()) if atom not in same)
+    return tuple(changed) if same else (), not shared.canceled
 
 
 def call_row(call: Call, path: Sequence[Call]) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from apps.common.page import later
+from domains.smiles.chem import MAX_LENGTH
 from domains.smiles.domain import EXAMPLES
 
 NAMES = {smiles: name for name, smiles in EXAMPLES.items()}
@@ -32,7 +33,9 @@ def smiles_input(label: str, key: str, default: str) -> str:
         st.session_state[key] = EXAMPLES[st.session_state.pop(f"{key}_drug")]
     elif key not in st.session_state and key not in st.query_params:
         st.session_state[key] = default
-    typed = left.text_input(label, key=key, bind="query-params", placeholder="SMILES")
+    typed = left.text_input(
+        label, key=key, bind="query-params", placeholder="SMILES", max_chars=MAX_LENGTH
+    )
     right.selectbox(
         "Well-known drugs",
         list(EXAMPLES),

@@ -9,9 +9,10 @@ from functools import partial
 
 import streamlit as st
 
+from apps.common.access import read_only, switched_off
 from apps.common.bundle import Workbench
 from apps.common.codes import decode, fits
-from apps.common.page import later, remember, shown_errors
+from apps.common.page import later, literal, remember, shown_errors
 from apps.common.upload import MEGABYTE, open_upload
 from apps.music_parts.keyboard import keyboard
 from domains.midi.notation import Score, format_score, metre_symbol, parse_score
@@ -96,9 +97,15 @@ def from_file(key: str) -> list[Piece]:
     Raises:
         ValueError: it is too large, or cannot be read.
     """
+    if read_only():
+        switched_off("Uploads are")
+        return []
     endings = [suffix.removeprefix(".") for suffix in SUFFIXES]
     found = st.file_uploader(
-        "A file of music: " + ", ".join(endings), key=f"{key}_file", max_upload_size=5
+        "A file of music: " + ", ".join(endings),
+        type=[*endings, "gz"],
+        key=f"{key}_file",
+        max_upload_size=int(LARGEST / MEGABYTE),
     )
     if found is None:
         return []
@@ -194,7 +201,7 @@ def excerpt_of(bench: Workbench, key: str, pieces: list[Piece]) -> str | None:
             f"choose fewer; most of its tunes have {habit.bars}"
         )
     st.caption(
-        f"{piece.title}: bars {first} to {int(first) + int(count) - 1} of {bars}, "
+        f"{literal(piece.title)}: bars {first} to {int(first) + int(count) - 1} of {bars}, "
         f"{metre_symbol(part.metres[0]).strip()}. They are in the field above."
     )
     return text

@@ -48,7 +48,7 @@ def keyboard(key: str, metre: tuple[int, int]) -> str | None:
         on_notes_change=lambda: None,
     )
     played = str(getattr(found, "notes", "") or "")
-    if played:
+    if played and len(played) <= 8 * MOST_NOTES:
         st.session_state[kept] = "" if played == "-" else played
     return text_of(st.session_state.get(kept, ""), metre)
 
@@ -67,6 +67,8 @@ def text_of(played: str, metre: tuple[int, int]) -> str | None:
     """
     if not played:
         return None
+    if len(played) > 8 * MOST_NOTES:
+        raise DomainError(f"too many notes; the keyboard takes at most {MOST_NOTES}")
     events, now = [], 0
     parts = played.split()
     if len(parts) > MOST_NOTES:

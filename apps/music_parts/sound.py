@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +11,7 @@ import streamlit as st
 from apps.common.bundle import Workbench
 from apps.common.codes import provenance
 from apps.common.downloads import Rows, download_bar
+from apps.common.kept import MEGABYTE, kept
 from apps.item_parts.facts import Item
 from domains.midi.medley import Medley
 from domains.midi.notation import STEPS_PER_QUARTER, Score, parse_score
@@ -94,14 +94,14 @@ def shortened(score: Score, tempo: float, longest: float = LONGEST) -> Score:
     return score if fit >= len(bars) else score.excerpt(0, max(1, fit))
 
 
-@lru_cache(maxsize=64)
+@kept(64 * MEGABYTE)
 def wav_of(text: str, tempo: int, program: int) -> bytes:
     """The sound of a valid text, cut to `LONGEST`."""
     score = shortened(parse_score(text), tempo)
     return to_wav(score, tempo=tempo, program=program)
 
 
-@lru_cache(maxsize=8)
+@kept(64 * MEGABYTE)
 def wav_of_all(texts: tuple[str, ...], tempo: int, program: int) -> bytes:
     """The sound of valid texts one after the other, a bar's rest between them."""
     return to_wav(Medley.of([parse_score(text) for text in texts]), tempo=tempo, program=program)

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 LOCAL = {"127.0.0.1", "localhost", None}
 FIRST_LOAD = 200_000
 """Milliseconds for the first page, which waits for torch to be imported."""
+RESTS = """looks => {
+  const app = document.querySelector('[data-testid=stApp]')
+  const rests = app?.getAttribute('data-test-script-state') === 'notRunning'
+  const buttons = [...document.querySelectorAll('button')]
+  const stop = buttons.some(b => b.innerText.includes('Stop'))
+  window._rest = rests && !stop ? (window._rest ?? 0) + 1 : 0
+  return window._rest > looks
+}"""
+"""Whether a page has rested for some looks at it."""
 
 
 class Watch:
@@ -39,18 +48,7 @@ class Watch:
 
 def settle(page: Page) -> None:
     """Waits until nothing is decoded any more and the script rests."""
-    page.wait_for_function(
-        """() => {
-          const app = document.querySelector('[data-testid=stApp]')
-          const rests = app?.getAttribute('data-test-script-state') === 'notRunning'
-          const buttons = [...document.querySelectorAll('button')]
-          const stop = buttons.some(b => b.innerText.includes('Stop'))
-          window._rest = rests && !stop ? (window._rest ?? 0) + 1 : 0
-          return window._rest > 8
-        }""",
-        polling=100,
-        timeout=FIRST_LOAD,
-    )
+    page.wait_for_function(RESTS, arg=8, polling=100, timeout=FIRST_LOAD)
     page.evaluate("window._rest = 0")
 
 

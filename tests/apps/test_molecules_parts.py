@@ -182,7 +182,7 @@ def test_html_is_escaped() -> None:
 
 
 def test_smiles_in_messages_are_not_markdown() -> None:
-    assert literal("a [nH](C)\n *x* :red:") == "a \\[nH\\](C) \\*x\\* \\:red:"
+    assert literal("a [nH](C)\n *x* :red:") == "a \\[nH\\](C) \\*x\\* :\u2060red:"
     assert literal("the last molecule: ring 1") == "the last molecule: ring 1"
 
 

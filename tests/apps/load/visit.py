@@ -1,0 +1,141 @@
+"""One browser session of the load harness: what it does is timed, what it is shown is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urljoin
+
+from playwright.async_api import Page, WebSocket
+
+from tests.apps.browsing import RESTS
+
+LOOKS = 15
+"""Looks, 0.1 s apart, at which a page must rest before it counts as done."""
+WATCH = """() => {
+  const app = document.querySelector('[data-testid=stApp]')
+  const name = 'data-test-script-state'
+  window._ran = false
+  window._watch?.disconnect()
+  window._watch = new MutationObserver(changes => {
+    const seen = [app.getAttribute(name), ...changes.map(change => change.oldValue)]
+    if (seen.includes('running')) window._ran = true
+  })
+  window._watch.observe(app, {attributes: true, attributeFilter: [name], attributeOldValue: true})
+}"""
+"""Notes in a page whether its script has run since."""
+PATIENCE = 900_000
+"""Milliseconds for one interaction: that many sessions may come first on a slow machine."""
+
+
+@dataclass
+class Visit:
+    """A session.
+
+    Attributes:
+        page: of a browser context of its own.
+        url: of the server.
+        number: of the session, which all that it asks for follows from.
+        times: seconds of each interaction, by name.
+        shown: what it was shown, by name of the work.
+        foreign: markers of other sessions that its pages had.
+        lost: connections to the server that were lost, and made anew by the page.
+        again: presses of a button that were lost with the connection, and repeated.
+    """
+
+    page: Page
+    url: str
+    number: int
+    times: list[tuple[str, float]] = field(default_factory=list)
+    shown: dict[str, list[str]] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
+    lost: int = 0
+    again: int = 0
+    over: bool = False
+
+    def listen(self) -> None:
+        """Counts connections that are lost before the visit is over."""
+
+        def closed(_: WebSocket) -> None:
+            self.lost += not self.over
+
+        self.page.on("websocket", lambda socket: socket.on("close", closed))
+
+    @property
+    def marker(self) -> str:
+        """A word that this session's inputs carry, and no other's."""
+        return marker_of(self.number)
+
+    async def act(self, name: str, *actions: Awaitable[bool | None]) -> None:
+        """Does something, waits until the page has run and rests; notes how long that took.
+
+        Args:
+            name: of the interaction, for the table.
+            actions: what is done, in order; one that gives False needs no run of the page.
+        """
+        began = time.monotonic()
+        for action in actions:
+            await self.page.evaluate(WATCH)
+            if await action is not False:
+                await self.page.wait_for_function("window._ran", timeout=PATIENCE)
+        await self.rest()
+        self.times.append((name, max(0.0, time.monotonic() - began - LOOKS * 0.1)))
+
+    async def rest(self) -> None:
+        """Waits until nothing is worked out any more; looks for markers of other sessions."""
+        await self.page.evaluate("window._rest = 0")
+        await self.page.wait_for_function(RESTS, arg=LOOKS, polling=100, timeout=PATIENCE)
+        text = await self.page.locator("body").inner_text()
+        self.foreign |= {name for name in ALL_MARKERS if name in text and name != self.marker}
+
+    async def open(self, path: str = "/") -> None:
+        """Opens the app, in a session of its own."""
+        began = time.monotonic()
+        await self.page.goto(f"{self.url}{path}")
+        await self.page.locator("h1").first.wait_for(timeout=PATIENCE)
+        await self.rest()
+        self.times.append(("open the app", time.monotonic() - began - LOOKS * 0.1))
+
+    async def turn(self, name: str) -> None:
+        """Turns to another page of the app by its menu."""
+        link = self.page.get_by_role("link", name=name, exact=True)
+        await self.act(f"turn to {name}", link.click())
+
+    async def fill(self, field_name: str, text: str) -> bool:
+        """Types into a field, and takes it with Enter; False if that was in it already."""
+        found = self.page.get_by_label(field_name, exact=True).first
+        if await found.input_value() == text:
+            return False
+        await found.fill(text)
+        await found.press("Enter")
+        return True
+
+    async def cards(self, place: str = "article") -> list[str]:
+        """The texts that the cards' copy buttons copy."""
+        buttons = self.page.locator(f"{place} button.copy")
+        labels = await buttons.evaluate_all("all => all.map(b => b.getAttribute('aria-label'))")
+        return [label.removeprefix("Copy ") for label in labels]
+
+    async def sound(self) -> str:
+        """The sha256 of what the page's first player plays."""
+        source = str(await self.page.locator("audio").first.get_attribute("src"))
+        answer = await self.page.request.get(urljoin(self.page.url, source))
+        return hashlib.sha256(await answer.body()).hexdigest()
+
+    async def download(self, button: str) -> str:
+        """The file behind a download button."""
+        async with self.page.expect_download() as coming:
+            await self.page.get_by_role("button", name=button, exact=True).first.click()
+        file = await coming.value
+        return Path(await file.path()).read_text()
+
+
+def marker_of(number: int) -> str:
+    """The word of a session."""
+    return "m" + hashlib.sha256(f"session {number}".encode()).hexdigest()[:10]
+
+
+ALL_MARKERS = tuple(marker_of(number) for number in range(64))
