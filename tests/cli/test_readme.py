@@ -52,7 +52,7 @@ BENCH_FLAGS = {
     "train": ["--repeats", "1"],
     "generate": ["--repeats", "1", "--batch-size", "2"],
     "scaling": ["--lengths", "16,32", "--batch-sizes", "1,2", "--repeats", "1"],
-    "mmd": ["--tiled-codes", "8"],
+    "mmd": ["--codes", "256", "--tiled-codes", "8"],
     "ceiling": ["--sizes", "64,128"],
 }
 
