@@ -8,13 +8,13 @@ A method (`tvae_core.optimise_methods`) asks for codes, they are decoded and che
 before are scored within the budget, and the method is told how all of them ranked: feasible ones by
 score, then infeasible ones by violation, then what is not valid. An item already scored is answered
 from memory, and a text that its domain refuses is never scored: neither is charged, as in the
-PMO benchmark (Gao et al. 2022, arXiv 2206.12411).
+PMO benchmark (Gao et al. 2022, arXiv 2206.12411). Nor is one that misses a constraint which the
+objective can tell without its score (`tvae_core.optimise_scoring`); the start is always scored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,9 @@ from tvae_core.optimise_archive import Archive
 from tvae_core.optimise_checks import bundle_hash, canonical_start, check_settings
 from tvae_core.optimise_methods import METHODS, generator, make_strategy
 from tvae_core.optimise_rank import draw_weights, non_dominated
+from tvae_core.optimise_scoring import Scoring
 from tvae_core.optimise_state import read_state, write_state
-from tvae_core.optimise_types import Call, FloatArray, Generation, Objective, Scored, calls_of
+from tvae_core.optimise_types import Call, FloatArray, Generation, Objective, Scored
 from tvae_core.space import LatentSpace
 
 __all__ = ["METHODS", "Call", "Objective", "Scored", "Search"]
@@ -91,7 +92,7 @@ class Search:
         self._asked: FloatArray | None = None
         self._codes = torch.zeros(0)
         self.decoding = self.fidelity
-        self._answers: dict[str, Call] = {}
+        self._scoring = Scoring(objective, self._archive, budget)
         self._idle = 0
         self._renew(0)
 
@@ -104,6 +105,11 @@ class Search:
     def spent(self) -> int:
         """Calls so far."""
         return len(self.calls)
+
+    @property
+    def excluded(self) -> int:
+        """Items so far that a cheap constraint excluded: neither scored nor charged."""
+        return len(self._archive.items) - self.spent
 
     @property
     def decoded(self) -> int:
@@ -186,9 +192,11 @@ class Search:
         return self._learn([verdict.canonical if verdict.ok else None for verdict in verdicts])
 
     def _learn(self, texts: list[str | None]) -> list[Call]:
-        calls = self._score(self._codes, texts)
-        self._archive.add(Generation(self._codes, texts), calls)
-        self._idle = 0 if calls else self._idle + 1
+        of_start = self._archive.generation == 0 and self.start is not None
+        found = self._scoring(self._codes, texts, screened=not of_start)
+        nearer = self._archive.add(Generation(self._codes, texts), found)
+        calls = [call for call in found if call.number]
+        self._idle = 0 if calls or nearer else self._idle + 1
         if self._asked is not None:
             self._strategy.tell(self._asked, self._archive.ranks_of(texts))
         return calls
@@ -222,23 +230,6 @@ class Search:
         shaped: Tensor = codes.unflatten(1, self._shape)
         return shaped
 
-    def _score(self, codes: Tensor, texts: list[str | None]) -> list[Call]:
-        """Scores what is new, as far as the budget goes."""
-        rows = {text: row for row, text in reversed(list(enumerate(texts))) if text is not None}
-        fresh = [text for text in dict.fromkeys(texts) if text and text not in self._archive.index]
-        fresh = fresh[: self.budget - self.spent]
-        new = [text for text in fresh if text not in self._answers]
-        if new:
-            scored = self.objective(list(new))
-            latents = [codes[rows[text]] for text in new]
-            made = calls_of(scored, range(len(new)), new, latents, 0)
-            self._answers |= {call.text: call for call in made}
-        first, generation = self.spent + 1, self._archive.generation
-        return [
-            replace(self._answers.pop(text), number=first + i, generation=generation)
-            for i, text in enumerate(fresh)
-        ]
-
     def save(self, folder: str | Path) -> None:
         """Saves the search so that `resume` goes on with it; raises `OutputError`."""
         settings = {
@@ -254,7 +245,7 @@ class Search:
             "targets": list(self.targets),
             "weights": None if self.weights is None else list(self.weights),
         }
-        write_state(Path(folder), settings, self._archive.generations, self.calls)
+        write_state(Path(folder), settings, self._archive.generations, self._archive.items)
 
     @classmethod
     def resume(
@@ -286,7 +277,7 @@ class Search:
             settings["budget"] = budget
         search = cls(space, objective, **settings)
         # a last generation that the budget cut short is completed under a larger one
-        search._answers = {call.text: call for call in calls}
+        search._scoring.answers = {call.text: call for call in calls}
         for part in generations:
             codes = search.ask()
             if codes is None or not torch.equal(codes, part.codes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from tvae_core.domain import DomainError
@@ -14,7 +15,7 @@ from tvae_core.space import LatentSpace
 
 
 class Archive:
-    """The calls and generations of a search.
+    """What a search has seen: `items`, those that were scored (`calls`), and generations.
 
     Args:
         space: encodes the best items.
@@ -27,11 +28,14 @@ class Archive:
         self.centre: FloatArray = np.zeros(config.n_latent * config.latent_size)
         self.weights: FloatArray | None = None
         self.fresh = 1.0
+        self.items: list[Call] = []
         self.calls: list[Call] = []
+        self.no_code = torch.zeros(config.n_latent, config.latent_size)
         self.generations: list[Generation] = []
         self.index: dict[str, int] = {}
         self._codes: dict[str, Tensor] = {}
         self._ranks: FloatArray | None = None
+        self._nearest = float("inf")
 
     @property
     def generation(self) -> int:
@@ -41,37 +45,47 @@ class Archive:
     @property
     def stale(self) -> int:
         """Generations since the best item was found: 1 where it was in the last."""
-        if not self.calls:
+        if not self.items:
             return self.generation
-        return self.generation - self.calls[int(np.argmax(self.ranks()))].generation
+        return self.generation - self.items[int(np.argmax(self.ranks()))].generation
 
-    def add(self, generation: Generation, calls: Sequence[Call]) -> None:
-        """Adds a generation and its new calls."""
+    def add(self, generation: Generation, found: Sequence[Call]) -> bool:
+        """Adds a generation and its new items, excluded ones among them.
+
+        Returns:
+            whether it came nearer to meeting the constraints, while nothing meets them.
+        """
+        before = self._nearest
         self.generations.append(generation)
-        self.fresh = len(calls) / max(len(generation.texts), 1)
-        for call in calls:
-            self.index[call.text] = len(self.calls)
-            self.calls.append(call)
+        self.fresh = len(found) / max(len(generation.texts), 1)
+        for call in found:
+            self.index[call.text] = len(self.items)
+            self.items.append(call)
+            if call.number:
+                self.calls.append(call)
+            self._nearest = min(self._nearest, 0.0 if call.feasible else call.violation)
         self._ranks = None
+        return self._nearest < before
 
     def reweigh(self, weights: FloatArray | None) -> None:
         """Ranks by these weights of the targets from now on."""
         self.weights, self._ranks = weights, None
 
     def ranks(self) -> FloatArray:
-        """Ranks of all calls, `(n,)`, above 0 to 1 for the best."""
+        """Ranks of all items, `(n,)`, above 0 to 1 for the best."""
         if self._ranks is None:
-            score = np.array([call.score for call in self.calls])
+            score = np.array([call.score for call in self.items])
             if self.weights is not None:
-                parts = [[call.values[name] for name in self.targets] for call in self.calls]
+                nan, names = float("nan"), self.targets
+                parts = [[call.values.get(name, nan) for name in names] for call in self.items]
                 score = tchebycheff(np.array(parts), self.weights)
-            feasible = np.array([call.feasible for call in self.calls], dtype=bool)
-            violation = np.array([call.violation for call in self.calls])
+            feasible = np.array([call.feasible for call in self.items], dtype=bool)
+            violation = np.array([call.violation for call in self.items])
             self._ranks = 0.1 + 0.9 * ranks(score, feasible, violation)
         return self._ranks
 
     def ranks_of(self, texts: Sequence[str | None]) -> FloatArray:
-        """Ranks of texts, `(n,)`; 0 for one that is not valid or was not scored."""
+        """Ranks of texts, `(n,)`; 0 for one that is not valid or came after the budget."""
         table = self.ranks()
         found = [None if text is None else self.index.get(text) for text in texts]
         return np.array([0.0 if i is None else table[i] for i in found])
@@ -82,10 +96,10 @@ class Archive:
         Returns:
             `(at most count, code_size)`; the centre while there is no item.
         """
-        if not self.calls:
+        if not self.items:
             return self.centre[None]
         order = np.argsort(-self.ranks(), kind="stable")[:count]
-        best = [self.calls[i] for i in order]
+        best = [self.items[i] for i in order]
         new = [call for call in best if call.text not in self._codes]
         for call in new:
             try:

@@ -17,20 +17,22 @@ def ranks(score: FloatArray, feasible: npt.NDArray[np.bool_], violation: FloatAr
     """Ranks in 0 (worst) to 1 (best), equal for equals.
 
     Feasible items come first, by score; then infeasible ones, by violation and, of equals, by
-    score; then those without a score (Deb 2000, Comput. Methods Appl. Mech. Eng. 186, 311).
+    score, if they have one (Deb 2000, Comput. Methods Appl. Mech. Eng. 186, 311); then the rest:
+    what is feasible and has no score, or misses its constraints by no finite number.
 
     Args:
         score: `(n,)`, higher is better, NaN for none.
         feasible: `(n,)`.
-        violation: `(n,)`, 0 or more; NaN counts as the worst.
+        violation: `(n,)`, 0 or more; NaN counts as infinite.
 
     Returns:
         `(n,)`.
     """
     known = np.isfinite(score)
-    group = np.where(known, np.where(feasible, 2, 1), 0)
-    missed = np.where(feasible | ~known, 0.0, np.nan_to_num(violation, nan=np.inf, posinf=np.inf))
-    value = np.where(known, score, 0.0)
+    near = ~feasible & np.isfinite(violation)
+    group = np.where(feasible & known, 2, np.where(near, 1, 0))
+    missed = np.where(near, violation, 0.0)
+    value = np.where(known & (group > 0), score, -np.inf)
     table = np.stack([group, -missed, value], axis=1)
     _, place = np.unique(table, axis=0, return_inverse=True)
     highest = max(int(place.max(initial=0)), 1)

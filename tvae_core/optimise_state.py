@@ -20,7 +20,7 @@ from tvae_core.files import json_text, write_whole
 from tvae_core.optimise_types import Call, Generation
 
 STATE = "search.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def write_state(
@@ -30,6 +30,8 @@ def write_state(
     calls: Sequence[Call],
 ) -> None:
     """Writes a search into a folder, which may hold other files.
+
+    `calls` are all items in the order found; excluded ones have number 0.
 
     Raises:
         OutputError: when the folder cannot be written.
@@ -44,6 +46,7 @@ def write_state(
         "generations": [part.texts for part in generations],
         "calls": [
             {
+                "number": call.number,
                 "text": call.text,
                 "score": call.score,
                 "feasible": call.feasible,
@@ -91,7 +94,7 @@ def read_state(folder: Path) -> tuple[dict[str, Any], list[Generation], list[Cal
             raise ValueError(f"has {first} texts for {len(codes)} codes")
         calls = [
             Call(
-                number,
+                int(row["number"]),
                 str(row["text"]),
                 _number(row["score"]),
                 bool(row["feasible"]),
@@ -100,7 +103,7 @@ def read_state(folder: Path) -> tuple[dict[str, Any], list[Generation], list[Cal
                 _number(row["violation"], math.inf),
                 int(row["generation"]),
             )
-            for number, row in enumerate(document["calls"], start=1)
+            for row in document["calls"]
         ]
         return dict(document["settings"]), generations, calls
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:

@@ -32,7 +32,11 @@ class Scored:
 
 
 class Objective(Protocol):
-    """What is searched for."""
+    """What is searched for.
+
+    It may also have `screen(texts) -> (n,)`, how far each text misses the constraints that can be
+    told without the score, 0 where it meets them: what misses one is neither scored nor charged.
+    """
 
     @property
     def name(self) -> str:
@@ -49,7 +53,7 @@ class Call:
     """One call of the score.
 
     Attributes:
-        number: counted from 1.
+        number: counted from 1; 0 for what a cheap constraint excluded, which has no score.
         text: canonical form.
         score: higher is better, NaN where it could not be scored.
         feasible: whether all constraints hold.

@@ -125,7 +125,7 @@ class MoleculeObjective:
             ValueError: when a function of the user's fails.
         """
         mols = [parse(text) for text in texts]
-        values = self._values(mols)
+        values = self._values(mols, self.names())
         for text, part in zip(self.targets, self._parts, strict=True):
             if isinstance(part, UserFunction):
                 values[text] = part(texts)
@@ -133,7 +133,7 @@ class MoleculeObjective:
                 values[text] = part.evaluate(values)
         valid = np.array([not isinstance(mol, Problem) for mol in mols], dtype=bool)
         score = np.sum([values[target] for target in self.targets], axis=0)
-        violation = np.where(valid, self._violation(mols, values), np.inf)
+        violation = np.where(valid, self._violation(mols, values, self.bounds), np.inf)
         shown = [
             t if isinstance(m, Problem) else canonical(m) for t, m in zip(texts, mols, strict=True)
         ]
@@ -141,8 +141,24 @@ class MoleculeObjective:
             values, np.where(valid, score, np.nan), valid & (violation == 0), shown, violation
         )
 
-    def _values(self, mols: Sequence[Chem.Mol | Problem]) -> dict[str, FloatArray]:
-        names = self.names()
+    def screen(self, texts: list[str]) -> FloatArray:
+        """How far SMILES miss the constraints that no target is needed for, `(n,)`.
+
+        These are similarity, alerts, scaffold and the bounds on scores that no target is made of;
+        infinite for what is no molecule.
+        """
+        targets = {n for part in self._parts if isinstance(part, Expression) for n in part.names}
+        bounds = {name: pair for name, pair in self.bounds.items() if name not in targets}
+        if not (self.similarity or self._catalogs or self._query is not None or bounds):
+            return np.zeros(len(texts))
+        mols = [parse(text) for text in texts]
+        values = self._values(mols, [*bounds, *(["similarity"] if self.similarity else [])])
+        missed = self._violation(mols, values, bounds)
+        return np.where([isinstance(mol, Problem) for mol in mols], np.inf, missed)
+
+    def _values(
+        self, mols: Sequence[Chem.Mol | Problem], names: Sequence[str]
+    ) -> dict[str, FloatArray]:
         needed = [name for name in names if name in SCORES]
         if set(names) & {"plogp", "plogp_raw"}:
             needed = list(dict.fromkeys([*needed, "logp", "sa"]))
@@ -160,12 +176,15 @@ class MoleculeObjective:
         return values
 
     def _violation(
-        self, mols: Sequence[Chem.Mol | Problem], values: Mapping[str, FloatArray]
+        self,
+        mols: Sequence[Chem.Mol | Problem],
+        values: Mapping[str, FloatArray],
+        bounds: Bounds,
     ) -> FloatArray:
         total = np.zeros(len(mols))
         if self.similarity:
             total += np.nan_to_num(np.maximum(0, self.similarity - values["similarity"]), nan=1)
-        for name, (low, high) in self.bounds.items():
+        for name, (low, high) in bounds.items():
             for limit, sign in ((low, 1.0), (high, -1.0)):
                 if limit is not None:
                     missed = sign * (limit - values[name]) / max(abs(limit), 1.0)

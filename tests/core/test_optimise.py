@@ -44,6 +44,13 @@ class Digits:
         return Scored(values, score, sevens == 0, texts, sevens)
 
 
+class Screened(Digits):
+    """The same, and no 7 is told without the score."""
+
+    def screen(self, texts: list[str]) -> np.ndarray[Any, Any]:
+        return np.array([float(text.count("7")) for text in texts])
+
+
 @pytest.fixture(autouse=True)
 def _short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy language has few items, and a Gaussian process costs a second a generation."""
@@ -105,6 +112,43 @@ def test_the_best_is_the_best_feasible(trained_space: LatentSpace) -> None:
     # the code that is kept with a call decodes to it
     texts = trained_space.decode(torch.stack([c.latent for c in done.calls[1:]]), done.fidelity)
     assert sum(t == c.text for t, c in zip(texts, done.calls[1:], strict=True)) >= done.spent - 3
+
+
+@pytest.mark.parametrize("method", INSTALLED)
+def test_what_a_cheap_constraint_excludes_is_not_charged(
+    method: str, trained_space: LatentSpace, tmp_path: Path
+) -> None:
+    objective = Screened()
+    done = run(search(trained_space, method=method, objective=objective, radius=1.0))
+    assert done.excluded > 0
+    assert [call.text for call in done.calls] == objective.asked
+    assert [call.number for call in done.calls] == list(range(1, done.spent + 1))
+    assert not any("7" in text for text in objective.asked)
+    charged = run(search(trained_space, method=method, objective=Digits(), radius=1.0))
+    assert sum(call.feasible for call in charged.calls) < charged.spent
+    done.save(tmp_path)
+    silent = Screened()
+    again = Search.resume(tmp_path, trained_space, silent)
+    assert (again.excluded, silent.asked) == (done.excluded, [])
+    assert [call.text for call in again.calls] == objective.asked
+
+
+def test_a_start_that_is_excluded_is_scored_all_the_same(trained_space: LatentSpace) -> None:
+    done = run(search(trained_space, objective=Screened(), start="1078", budget=5, radius=1.0))
+    assert done.calls[0].text == "1078"
+    assert not done.calls[0].feasible
+    assert all(call.feasible for call in done.calls[1:])
+
+
+def test_a_constraint_that_nothing_meets_ends_the_search(trained_space: LatentSpace) -> None:
+    objective = Screened()
+    objective.screen = lambda texts: np.ones(len(texts))  # type: ignore[method-assign]
+    done = run(search(trained_space, objective=objective))
+    assert objective.asked == [START]
+    assert done.best is not None
+    objective.screen = lambda texts: np.ones(len(texts) + 1)  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match="screened"):
+        run(search(trained_space, objective=objective))
 
 
 @pytest.mark.parametrize("targets", [(), ("sum", "short")])
@@ -276,9 +320,9 @@ def test_ranks(rows: list[tuple[float, bool, float]]) -> None:
 
     def key(row: tuple[float, bool, float]) -> tuple[float, ...]:
         value, fine, missed = row
-        if math.isnan(value):
-            return (0,)
-        return (2, value) if fine else (1, -missed, value)
+        if fine:
+            return (0,) if math.isnan(value) else (2, value)
+        return (1, -missed, -math.inf if math.isnan(value) else value)
 
     for i, a in enumerate(rows):
         for j, b in enumerate(rows):

@@ -159,3 +159,17 @@ def test_the_molecules_of_the_benchmark() -> None:
     found = parse_objective("plogp")([row[0] for row in rows])
     np.testing.assert_allclose(found.score, [float(row[1]) for row in rows], atol=1e-3)
     assert (np.diff(found.score) >= -1e-3).all()
+
+
+def test_constraints_that_are_told_without_the_target(user_module: str) -> None:
+    far = parse_objective(f"{user_module}:length", start=ASPIRIN, similarity=0.4)
+    missed = far.screen([ASPIRIN, "CCO", "C1CC"])
+    assert missed[0] == 0 < missed[1] < missed[2] == np.inf
+    assert sys.modules[user_module].calls == []  # the function was not asked
+    light = parse_objective("qed", bounds={"weight": (None, 100.0), "qed": (0.9, None)})
+    # the bound of the target itself needs the target: it is part of the score
+    assert light.screen(["CCO", ASPIRIN]).tolist() == [0, light.screen([ASPIRIN])[0]]
+    assert light.screen([ASPIRIN])[0] > 0
+    assert not light(["CCO"]).feasible[0]
+    assert parse_objective("qed").screen(["CCO", "no molecule"]).tolist() == [0, 0]
+    assert parse_objective("qed", alerts_none=True).screen(TEXTS[:1]).shape == (1,)

@@ -104,6 +104,19 @@ class ItemObjective:
             values, np.where(valid, score, np.nan), valid & (violation == 0), shown, violation
         )
 
+    def screen(self, texts: list[str]) -> FloatArray:
+        """How far texts fall short of the similarity to the start, which no score is needed for.
+
+        Returns:
+            `(n,)`; infinite for what the domain refuses.
+        """
+        if not self.similarity:
+            return np.zeros(len(texts))
+        verdicts = self.domain.check(texts)
+        shown = [v.canonical or t for t, v in zip(texts, verdicts, strict=True)]
+        missed = np.maximum(0, self.similarity - self._likeness(shown, verdicts))
+        return np.nan_to_num(missed, nan=np.inf)
+
     def _likeness(self, texts: Sequence[str], verdicts: Sequence[Verdict]) -> FloatArray:
         assert self.measure is not None
         assert self.start is not None

@@ -70,6 +70,8 @@ def summary(search: Search, targets: Sequence[str], show: Callable[[str], str] =
         f"{search.spent:,} calls of {search.budget:,}, {search.decoded:,} codes decoded, "
         f"{sum(call.feasible for call in search.calls):,} feasible"
     )
+    if search.excluded:
+        line += f"; {search.excluded:,} more excluded by constraints, not charged"
     best = search.best
     if best is None or len(targets) > 1:
         return line
