@@ -24,8 +24,9 @@ from torch import Tensor
 from tvae_core.noise import sigma_of
 from tvae_core.optimise_archive import Archive
 from tvae_core.optimise_checks import bundle_hash, canonical_start, check_settings
+from tvae_core.optimise_front import pareto_front
 from tvae_core.optimise_methods import METHODS, generator, make_strategy
-from tvae_core.optimise_rank import draw_weights, non_dominated
+from tvae_core.optimise_rank import draw_weights
 from tvae_core.optimise_scoring import Scoring
 from tvae_core.optimise_state import read_state, write_state
 from tvae_core.optimise_types import Call, FloatArray, Generation, Objective, Scored
@@ -35,6 +36,8 @@ __all__ = ["METHODS", "Call", "Objective", "Scored", "Search"]
 
 STALLED = 60
 """Generations in a row without a new item after which a search ends before its budget."""
+DECODES = 10
+"""Codes decoded at most for each call of the budget."""
 ROUND = {"cma": 12}
 """Generations that share one set of random weights when there are several targets (others: 3)."""
 FIDELITY = 0.3
@@ -59,6 +62,7 @@ class Search:
         targets: several parts of the score to maximise at once; the search then spreads over their
             Pareto front, with random weights that change every few generations.
         weights: one a target, to search in a single direction instead.
+        decodes: most codes decoded; by default `DECODES` a call.
 
     Raises:
         ValueError: for settings out of range, or a start that its domain refuses.
@@ -78,13 +82,14 @@ class Search:
         fidelity: float | None = None,
         targets: Sequence[str] = (),
         weights: Sequence[float] | None = None,
+        decodes: int | None = None,
     ) -> None:
-        check_settings(budget, batch_size, radius, targets, weights)
+        check_settings(budget, batch_size, radius, targets, weights, decodes)
         self.fidelity = FIDELITY if fidelity is None else float(fidelity)
         sigma_of(space.model.config, self.fidelity)
         self.space, self.objective, self.budget = space, objective, budget
         self.method, self.seed, self.batch_size, self.radius = method, seed, batch_size, radius
-        self.targets, self.weights = tuple(targets), weights
+        self.targets, self.weights, self.decodes = tuple(targets), weights, decodes
         self.start = None if start is None else canonical_start(space, start)
         self._archive = Archive(space, targets)
         if self.start is not None:
@@ -122,6 +127,16 @@ class Search:
         path = self.path()
         return path[-1] if path else None
 
+    @property
+    def ended(self) -> str | None:
+        """Why the search is over, in words; None while it goes on."""
+        if self.spent >= self.budget:
+            return "the budget is spent"
+        if self._idle >= STALLED:
+            return "nothing new was found any more"
+        most = DECODES * self.budget if self.decodes is None else self.decodes
+        return f"{most:,} codes were decoded (see --decodes)" if self.decoded >= most else None
+
     def path(self) -> list[Call]:
         """The feasible calls that were better than all before them."""
         found: list[Call] = []
@@ -146,20 +161,7 @@ class Search:
         Raises:
             ValueError: for a name that the calls do not have, or another number of directions.
         """
-        ups = [maximise] * len(names) if isinstance(maximise, bool) else list(maximise)
-        if len(ups) != len(names) or not names:
-            raise ValueError(f"{len(names)} names with {len(ups)} directions")
-        feasible = [call for call in self.calls if call.feasible]
-        if not feasible:
-            return []
-        for name in names:
-            if name not in feasible[0].values:
-                known = ", ".join(feasible[0].values)
-                raise ValueError(f"the calls have no value {name!r}; they have: {known}")
-        signs = np.where(ups, 1.0, -1.0)
-        table = signs * np.array([[call.values[name] for name in names] for call in feasible])
-        rows = np.flatnonzero(non_dominated(table))
-        return [feasible[i] for i in rows[np.argsort(-table[rows, 0], kind="stable")]]
+        return pareto_front(self.calls, names, maximise)
 
     def steps(self) -> Iterator[list[Call]]:
         """One generation an item: its new calls. May be left and taken up again at any step."""
@@ -171,7 +173,7 @@ class Search:
 
         With `tell`, what `steps` is made of: several searches can be decoded together.
         """
-        if self.spent >= self.budget or self._idle >= STALLED:
+        if self.ended:
             return None
         number = self._archive.generation
         if number and self.targets and not number % ROUND.get(self.method, 3):
@@ -244,6 +246,7 @@ class Search:
             "fidelity": self.fidelity,
             "targets": list(self.targets),
             "weights": None if self.weights is None else list(self.weights),
+            "decodes": self.decodes,
         }
         write_state(Path(folder), settings, self._archive.generations, self._archive.items)
 

@@ -15,10 +15,13 @@ def check_settings(
     radius: float,
     targets: Sequence[str],
     weights: Sequence[float] | None,
+    decodes: int | None,
 ) -> None:
     """Refuses settings out of range, by `ValueError`."""
     if budget < 1:
         raise ValueError(f"the budget must be at least 1 call, not {budget}")
+    if decodes is not None and decodes < 1:
+        raise ValueError(f"at least 1 code is decoded, not {decodes}")
     if batch_size < 4:
         raise ValueError(f"a generation has at least 4 codes, not {batch_size}")
     check_radius(radius)

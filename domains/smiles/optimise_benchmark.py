@@ -153,7 +153,8 @@ def run_benchmark(args: Any) -> int:
     methods = list(dict.fromkeys(methods))
     space = open_space(args, COMMANDS.domain)
     similarity, budget = args.similarity or SIMILARITY, args.budget or BUDGET
-    given = {"radius": args.radius, "batch_size": args.batch_size, "fidelity": args.fidelity}
+    names = ("radius", "batch_size", "fidelity", "decodes")
+    given = {name: getattr(args, name) for name in names}
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"budget": budget, "seed": args.seed}
     groups = [tuple(starts[i : i + TOGETHER]) for i in range(0, len(starts), TOGETHER)]

@@ -151,6 +151,17 @@ def test_a_constraint_that_nothing_meets_ends_the_search(trained_space: LatentSp
         run(search(trained_space, objective=objective))
 
 
+def test_decodes_bound_the_work(trained_space: LatentSpace, tmp_path: Path) -> None:
+    done = run(search(trained_space, budget=1000, decodes=24, radius=1.0))
+    assert 24 <= done.decoded < 24 + done.batch_size
+    assert "--decodes" in (done.ended or "")
+    done.save(tmp_path)
+    assert Search.resume(tmp_path, trained_space, Digits()).decodes == 24
+    few = search(trained_space, budget=4, radius=1.0)
+    few.objective.screen = lambda texts: np.ones(len(texts))  # type: ignore[attr-defined]
+    assert run(few).decoded <= optimise.DECODES * 4 + few.batch_size
+
+
 @pytest.mark.parametrize("targets", [(), ("sum", "short")])
 @pytest.mark.parametrize("method", INSTALLED)
 def test_a_resumed_search_is_the_unbroken_one(

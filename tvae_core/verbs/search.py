@@ -16,14 +16,14 @@ from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
 from tvae_core.commands import add_fidelity_argument
 from tvae_core.files import check_parent
 from tvae_core.names import one_line
-from tvae_core.optimise import METHODS, Search
+from tvae_core.optimise import DECODES, METHODS, Search
 from tvae_core.optimise_state import STATE
 from tvae_core.optimise_types import Objective
 from tvae_core.space import LatentSpace
 
 SAVE_SECONDS = 5.0
 BUDGET = 2000
-SETTINGS = ("method", "seed", "batch_size", "radius", "fidelity")
+SETTINGS = ("method", "seed", "batch_size", "radius", "fidelity", "decodes")
 """What a resumed search keeps and may not be asked to change."""
 
 
@@ -35,6 +35,12 @@ def add_search_arguments(parser: CommandParser) -> None:
     parser.add_argument("--method", choices=METHODS, default=None)
     parser.add_argument("--radius", type=float, default=None, help="size of the first steps")
     parser.add_argument("--batch-size", type=positive_int, default=None, help="codes a generation")
+    parser.add_argument(
+        "--decodes",
+        type=positive_int,
+        default=None,
+        help=f"most codes decoded, scored or not (default {DECODES} for each call of the budget)",
+    )
     add_fidelity_argument(parser, "one that suits a search")
 
 
@@ -159,4 +165,4 @@ def run(
     if stop.asked:
         print(f"optimise: stopped after {search.spent:,} calls", file=sys.stderr)
     elif search.spent < search.budget:
-        print("optimise: nothing new was found any more", file=sys.stderr)
+        print(f"optimise: ended at {search.spent:,} calls: {search.ended}", file=sys.stderr)
