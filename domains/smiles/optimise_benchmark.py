@@ -22,6 +22,7 @@ import torch
 
 from domains.smiles.commands import COMMANDS
 from domains.smiles.objectives import parse_objectives
+from domains.smiles.optimise_pmo import run_pmo, worker_space
 from domains.smiles.parallel import Workers
 from tvae_core.cli import Bar, CommandError, CommandParser, available_cores, positive_int
 from tvae_core.commands import open_space
@@ -52,11 +53,12 @@ class Outcome:
 def add_benchmark_arguments(parser: CommandParser) -> None:
     """The arguments of the benchmark."""
     group = parser.add_argument_group("benchmark")
-    group.add_argument("--benchmark", choices=tuple(BENCHMARKS), default=None)
+    group.add_argument("--benchmark", choices=(*BENCHMARKS, "pmo"), default=None)
     group.add_argument("--molecules", type=positive_int, default=100, metavar="N")
     group.add_argument(
         "--methods", default=None, metavar="A,B", help="default: --method and random"
     )
+    group.add_argument("--tasks", default=None, metavar="A,B", help="of pmo (default: all 20)")
     group.add_argument("--jobs", type=positive_int, default=available_cores())
     group.add_argument("--json", default=None, metavar="FILE")
 
@@ -73,12 +75,6 @@ def search_together(searches: Sequence[Search], space: LatentSpace) -> None:
             search.tell([next(texts) for _ in codes])
 
 
-@functools.cache
-def _space(bundle: str, device: str) -> LatentSpace:
-    torch.set_num_threads(1)
-    return LatentSpace.load(bundle, COMMANDS.domain, device)
-
-
 def _outcomes(
     tasks: Sequence[tuple[str, tuple[str, ...]]],
     bundle: str,
@@ -88,7 +84,7 @@ def _outcomes(
     settings: dict[str, Any],
 ) -> list[list[Outcome]]:
     """Searches of one method from several molecules, for each task."""
-    space = _space(bundle, device)
+    space = worker_space(bundle, device)
     results = []
     for method, starts in tasks:
         searches = [
@@ -142,6 +138,8 @@ def run_benchmark(args: Any) -> int:
     """Runs the benchmark that the arguments of `optimise` ask for."""
     if args.target or args.start:
         raise CommandError("--benchmark has its own target and start molecules", 2)
+    if args.benchmark == "pmo":
+        return run_pmo(args)
     if args.json:
         check_file(Path(args.json))
     lines = BENCHMARKS[args.benchmark].read_text(encoding="utf-8").splitlines()

@@ -43,7 +43,7 @@ class UserFunction:
         except Exception as error:
             raise ValueError(f"{name}: {module_name} fails to import: {_told(error)}") from None
         if not hasattr(module, function_name):
-            names = [n for n, value in vars(module).items() if callable(value) and n[0] != "_"]
+            names = [n for n in dir(module) if n[0] != "_" and callable(getattr(module, n))]
             raise ValueError(f"{module_name}: {unknown_name('function', function_name, names)}")
         function = getattr(module, function_name)
         if not callable(function):

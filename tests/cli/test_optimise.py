@@ -17,6 +17,7 @@ from rdkit import Chem
 
 from domains.smiles import optimise, optimise_benchmark
 from domains.smiles.domain import BUNDLE
+from domains.smiles.pmo import TASKS
 from domains.smiles.scores import score_all
 from tvae_core.optimise import Search
 from tvae_core.optimise_state import STATE
@@ -186,6 +187,9 @@ def test_several_targets_print_a_front(command: Command, tmp_path: Path) -> None
         (["--target", "nowhere:f"], "No module named 'nowhere'"),
         (["--target", "qed", "--benchmark", "plogp"], "has its own target"),
         (["--benchmark", "plogp", "--methods", "magic"], "not 'magic'"),
+        (["--benchmark", "pmo", "--tasks", "osimertinib"], "osimertinib_mpo"),
+        (["--benchmark", "pmo", "--tasks", "drd2"], "needs a classifier"),
+        (["--target", "qed", "--decodes", "0"], "--decodes"),
         (["--target", "qed", "--batch-size", "2"], "at least 4 codes"),
     ],
 )
@@ -229,6 +233,24 @@ def test_the_benchmark(command: Command, tmp_path: Path) -> None:
     assert flat["evolve_improvement_mean"] == pytest.approx(np.mean(gains))
     assert "evolve" in result.out
     assert "random" in result.out
+
+
+def test_the_pmo_benchmark(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "pmo.json"
+    result = command(
+        "optimise", FOLDER, "--benchmark", "pmo", "--tasks", "qed,isomers_c7h8n2o2",
+        "--budget", 40, "--jobs", 1, "--json", file,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    flat = json.loads(file.read_text())
+    assert [row["task"] for row in flat["rows"]] == ["qed", "isomers_c7h8n2o2"]
+    for row in flat["rows"]:
+        assert row["calls"] == 40
+        assert 0 < row["auc_top10"] <= row["top10"] <= row["top1"] <= 1
+        assert row["top1"] == pytest.approx(TASKS[row["task"]]([row["best"]])[0])
+    total = sum(row["auc_top10"] for row in flat["rows"])
+    assert flat["auc_top10_sum"] == pytest.approx(total)
+    assert f"over 2 tasks of 23: {total:.3f}; 40 calls each" in result.out
 
 
 def test_conditional_sampling(command: Command) -> None:
