@@ -9,14 +9,8 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +18,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import settings
+
+from tests.streamlit_server import Server, start
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -98,41 +94,6 @@ def fixed_seeds() -> None:
     torch.manual_seed(0)
 
 
-def free_port() -> int:
-    """A TCP port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the process and whatever it started."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, how)
-            process.wait(timeout=10)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
-        else:
-            return
-
-
-def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            pytest.fail(f"streamlit ended with {process.returncode}:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"streamlit was not up after 120 s:\n{log.read_text()}")
-
-
 @pytest.fixture
 def streamlit_server(
     tmp_path_factory: pytest.TempPathFactory,
@@ -143,35 +104,16 @@ def streamlit_server(
         `serve(script, *arguments, **environment)`, which gives the address of the running script,
         such as `http://127.0.0.1:40123`. Arguments are the script's own.
     """
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[Server] = []
 
     def serve(script: str | Path, *arguments: str, **environment: str) -> str:
-        port = free_port()
-        log = tmp_path_factory.mktemp("streamlit") / "log.txt"
-        command = [sys.executable, "-m", "streamlit", "run", str(script)]
-        command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
-        command += ["--server.port", str(port), "--server.fileWatcherType", "none"]
-        command += ["--browser.gatherUsageStats", "false"]
-        if arguments:
-            command += ["--", *arguments]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=os.environ | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        running.append(process)
-        url = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(url, process, log)
-        return url
+        folder = tmp_path_factory.mktemp("streamlit")
+        running.append(start(script, folder, arguments, **environment))
+        return running[-1].url
 
     yield serve
-    for process in running:
-        _stop(process)
+    for server in running:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -134,8 +134,13 @@ class Search:
             return "the budget is spent"
         if self._idle >= STALLED:
             return "nothing new was found any more"
-        most = DECODES * self.budget if self.decodes is None else self.decodes
-        return f"{most:,} codes were decoded (see --decodes)" if self.decoded >= most else None
+        most = self.most_decoded
+        return f"{most:,} codes were decoded, the most allowed" if self.decoded >= most else None
+
+    @property
+    def most_decoded(self) -> int:
+        """Codes decoded at most."""
+        return DECODES * self.budget if self.decodes is None else self.decodes
 
     def path(self) -> list[Call]:
         """The feasible calls that were better than all before them."""

@@ -101,7 +101,7 @@ def state_of(goal: Goal | None, run: SearchRun | None) -> str:
     if not run.finished:
         text = f"Stopped after {spent}"
     elif search.spent < search.budget:
-        text = f"Ended after {spent}: nothing new is found any more"
+        text = f"Ended after {spent}: {search.ended or 'nothing new was found any more'}"
     else:
         text = f"Done: {spent}"
     asked = {} if goal is None else goal.settings
@@ -123,6 +123,9 @@ def draw_figures(run: SearchRun, start: Call | None) -> None:
             figures.append(("similarity of the best", f"{near:.2f}", "Tanimoto to the start"))
     share = f"{100 * feasible / search.spent:.0f} %" if search.spent else "–"
     figures.append(("within constraints", share, "of the molecules that were scored"))
+    if search.excluded:
+        told = "decoded molecules that a constraint excludes without the score: they cost no call"
+        figures.append(("excluded", f"{search.excluded:,}", told))
     st.html(figures_html(figures))
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerFast
-
 from domains.headlines.render import DEFAULT_WIDTH, draw_svg
 from domains.headlines.scores import score_all, similarity
 from domains.headlines.text import Problem, read
 from domains.headlines.words import KnownWords, words_of_bundle
-from tvae_core.byte_pair import load_tokenizer
+from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
 
 BUNDLE = Path(__file__).parent / "bundle"
@@ -36,10 +34,11 @@ EXAMPLES = (
 """Headlines of several kinds, written for this toolkit."""
 
 
-class HeadlinesDomain:
+class HeadlinesDomain(BundleDomain):
     """Headlines; an item is its canonical text. Implements `tvae_core.domain.Domain`."""
 
     name = "headlines"
+    shipped, items = BUNDLE, "headlines"
 
     def __init__(self, bundle: str | Path | None = None) -> None:
         """Nothing is read yet.
@@ -48,22 +47,8 @@ class HeadlinesDomain:
             bundle: the folder (a bundle or a prepared set) whose `tokenizer.json` and, where there
                 is one, `words.bin` are used; the shipped bundle by default.
         """
-        self.bundle = BUNDLE if bundle is None else Path(bundle)
+        super().__init__(bundle)
         self._words: KnownWords | None = None
-
-    def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The tokenizer of the bundle.
-
-        Raises:
-            DomainError: there is none in the folder, or it cannot be read.
-        """
-        path = self.bundle / "tokenizer.json"
-        if not path.is_file():
-            raise DomainError(f"no tokenizer for headlines: {path} does not exist")
-        try:
-            return load_tokenizer(path)
-        except ValueError as error:
-            raise DomainError(str(error).splitlines()[0]) from None
 
     def to_text(self, item: str) -> str:
         """The canonical form of a headline.

@@ -9,46 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerFast
-
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import Score, format_score, parse_score
 from domains.midi.scores import score_all
 from domains.midi.similarity import similarity
-from domains.midi.tokenizer import load_tokenizer
+from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The trained bundle that ships with the domain."""
 
 
-class MidiDomain:
+class MidiDomain(BundleDomain):
     """Tunes; an item is a `notation.Score`. Implements `tvae_core.domain.Domain`."""
 
     name = "midi"
-
-    def __init__(self, bundle: str | Path | None = None) -> None:
-        """Nothing is read yet.
-
-        Args:
-            bundle: the folder (a bundle or a prepared set) whose `tokenizer.json` is used; the
-                shipped bundle by default.
-        """
-        self.bundle = BUNDLE if bundle is None else Path(bundle)
-
-    def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The tokenizer of the bundle.
-
-        Raises:
-            DomainError: there is none in the folder, or it cannot be read.
-        """
-        path = self.bundle / "tokenizer.json"
-        if not path.is_file():
-            raise DomainError(f"no tokenizer for music: {path} does not exist")
-        try:
-            return load_tokenizer(path)
-        except ValueError as error:
-            raise DomainError(str(error).splitlines()[0]) from None
+    shipped, items = BUNDLE, "music"
 
     def to_text(self, item: Score) -> str:
         """The canonical text of a score.

@@ -13,13 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy.typing as npt
-from transformers import PreTrainedTokenizerFast
 
 from domains.mnist.images import read_image
 from domains.mnist.render import DEFAULT_SIZE, digit_png
 from domains.mnist.scores import score_all, similarity
 from domains.mnist.text import SIZES, Levels, array_to_text, text_to_array
-from tvae_core.byte_pair import load_tokenizer
+from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
 
 BUNDLE = Path(__file__).parent / "bundle"
@@ -32,33 +31,11 @@ _ESCAPE = re.compile(r"\\([\\n])")
 _SUFFIXES = (".png", ".pgm", ".bmp", ".gif", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
 
-class MnistDomain:
+class MnistDomain(BundleDomain):
     """Digits; an item is a `uint8` array `(side, side)` of levels 0 to 63, side 9, 14 or 28."""
 
     name = "mnist"
-
-    def __init__(self, bundle: str | Path | None = None) -> None:
-        """Nothing is read yet.
-
-        Args:
-            bundle: the folder (a bundle or a prepared set) whose `tokenizer.json` is used; the
-                shipped bundle by default.
-        """
-        self.bundle = BUNDLE if bundle is None else Path(bundle)
-
-    def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The tokenizer of the bundle.
-
-        Raises:
-            DomainError: there is none in the folder, or it cannot be read.
-        """
-        path = self.bundle / "tokenizer.json"
-        if not path.is_file():
-            raise DomainError(f"no tokenizer for digits: {path} does not exist")
-        try:
-            return load_tokenizer(path)
-        except ValueError as error:
-            raise DomainError(str(error).splitlines()[0]) from None
+    shipped, items = BUNDLE, "digits"
 
     def to_text(self, item: npt.ArrayLike) -> str:
         """The text of a digit, its rows from the top; raises `DomainError` if it is none."""

@@ -10,12 +10,10 @@ import ast
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers import PreTrainedTokenizerFast
-
 from domains.python_code.render import draw_svg
 from domains.python_code.scores import score_all
 from domains.python_code.syntax import Problem, kind, statement
-from domains.python_code.tokenizer import load_tokenizer
+from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
 
 BUNDLE = Path(__file__).parent / "bundle"
@@ -37,30 +35,11 @@ EXAMPLES = (
 )
 
 
-class PythonDomain:
+class PythonDomain(BundleDomain):
     """Statements; an item is an `ast.stmt`. Implements `tvae_core.domain.Domain`."""
 
     name = "python_code"
-
-    def __init__(self, bundle: str | Path | None = None) -> None:
-        """Nothing is read yet.
-
-        Args:
-            bundle: the folder (a bundle or a prepared set) whose `tokenizer.json` is used; the
-                shipped bundle by default.
-        """
-        self.bundle = BUNDLE if bundle is None else Path(bundle)
-
-    def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The tokenizer of the bundle.
-
-        Raises:
-            DomainError: there is none in the folder, or it cannot be read.
-        """
-        try:
-            return load_tokenizer(self.bundle)
-        except ValueError as error:
-            raise DomainError(str(error).splitlines()[0]) from None
+    shipped, items = BUNDLE, "Python lines"
 
     def to_text(self, item: ast.stmt) -> str:
         """The normal form of a statement, as `ast.unparse` writes it."""

@@ -10,14 +10,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rdkit import Chem
-from transformers import PreTrainedTokenizerFast
 
 from domains.smiles.chem import MAX_LENGTH, canonical, parse
 from domains.smiles.render import DEFAULT_SIZE, draw_svg
 from domains.smiles.scores import FloatArray, score_all
 from domains.smiles.similarity import tanimoto
 from domains.smiles.syntax import Problem
-from domains.smiles.tokenizer import load_tokenizer
+from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, Rendered, Verdict
 
 BUNDLE = Path(__file__).parent / "bundle"
@@ -40,10 +39,11 @@ EXAMPLES: dict[str, str] = {
 """Well-known drugs by name, without stereochemistry, in canonical form."""
 
 
-class SmilesDomain:
+class SmilesDomain(BundleDomain):
     """Molecules; an item is an `rdkit.Chem.Mol`. Implements `tvae_core.domain.Domain`."""
 
     name = "smiles"
+    shipped, items = BUNDLE, "molecules"
 
     def __init__(self, bundle: str | Path | None = None, jobs: int = 1) -> None:
         """Nothing is read yet.
@@ -53,22 +53,8 @@ class SmilesDomain:
                 shipped bundle by default.
             jobs: processes that `score` may use.
         """
-        self.bundle = BUNDLE if bundle is None else Path(bundle)
+        super().__init__(bundle)
         self.jobs = jobs
-
-    def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The tokenizer of the bundle.
-
-        Raises:
-            DomainError: there is none in the folder, or it cannot be read.
-        """
-        path = self.bundle / "tokenizer.json"
-        if not path.is_file():
-            raise DomainError(f"no tokenizer for molecules: {path} does not exist")
-        try:
-            return load_tokenizer(path)
-        except ValueError as error:
-            raise DomainError(str(error).splitlines()[0]) from None
 
     def to_text(self, item: Chem.Mol) -> str:
         """The canonical SMILES of a molecule, with its stereochemistry."""

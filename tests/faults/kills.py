@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import random
 import shutil
 import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +23,7 @@ from typing import Any
 
 from tests.faults import toy
 from tests.faults.forked import Ended, Moment, run_child
+from tests.faults.harness import parser_of, run
 from tests.faults.same import DifferenceError, checkpoints_are_whole, same_runs, same_steps
 from tvae_core.run_folder import STAGING, checkpoints
 
@@ -174,38 +172,21 @@ def kill_toy(folder: Path, kills: int, seed: int, tell: Callable[[str], None]) -
     return harness.report()
 
 
+def _work(args: argparse.Namespace, folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    if not args.command_line:
+        return kill_toy(folder, args.kills, args.seed, tell)
+    from tests.faults.command_line import kill_command
+
+    return kill_command(folder, args.kills, args.seed, tell)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs the command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.kills", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, default=None, metavar="FILE")
+    parser = parser_of("tests.faults.kills", __doc__, 200)
     parser.add_argument(
         "--command-line", action="store_true", help="`python -m domains.smiles.train`, no forks"
     )
-    args = parser.parse_args(argv)
-    started = time.monotonic()
-
-    def tell(line: str) -> None:
-        print(f"{time.monotonic() - started:.0f} s: {line}", file=sys.stderr, flush=True)
-
-    with tempfile.TemporaryDirectory(prefix="kills-") as name:
-        try:
-            if args.command_line:
-                from tests.faults.command_line import kill_command
-
-                found = kill_command(Path(name), args.kills, args.seed, tell)
-            else:
-                found = kill_toy(Path(name), args.kills, args.seed, tell)
-        except DifferenceError as error:
-            print(f"kills: {error}", file=sys.stderr)
-            return 1
-    found |= {"seed": args.seed, "seconds": round(time.monotonic() - started)}
-    print(json.dumps(found, indent=1))
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=1) + "\n")
-    return 0
+    return run(parser, argv, _work)
 
 
 if __name__ == "__main__":

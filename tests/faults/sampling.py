@@ -12,18 +12,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import random
 import shutil
 import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.faults.forked import Ended, Moment, run_child
+from tests.faults.harness import parser_of, run
 from tests.faults.same import DifferenceError
 
 GIVEN = ("--part-size", "8", "--seed", "3", "--workers", "1", "--threads", "1")
@@ -204,31 +202,15 @@ def kill_sampling(
     return harness.report()
 
 
+def _work(args: argparse.Namespace, folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    return kill_sampling(folder, args.kills, args.seed, tell, args.n)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs the command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.sampling", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = parser_of("tests.faults.sampling", __doc__, 50)
     parser.add_argument("-n", type=int, default=60, help="samples of a job (default 60)")
-    parser.add_argument("--json", type=Path, default=None, metavar="FILE")
-    args = parser.parse_args(argv)
-    started = time.monotonic()
-
-    def tell(line: str) -> None:
-        print(f"{time.monotonic() - started:.0f} s: {line}", file=sys.stderr, flush=True)
-
-    with tempfile.TemporaryDirectory(prefix="kills-") as name:
-        try:
-            found = kill_sampling(Path(name), args.kills, args.seed, tell, args.n)
-        except DifferenceError as error:
-            print(f"sampling: {error}", file=sys.stderr)
-            return 1
-    found |= {"seed": args.seed, "seconds": round(time.monotonic() - started)}
-    print(json.dumps(found, indent=1))
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=1) + "\n")
-    return 0
+    return run(parser, argv, _work)
 
 
 if __name__ == "__main__":

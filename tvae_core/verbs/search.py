@@ -165,4 +165,5 @@ def run(
     if stop.asked:
         print(f"optimise: stopped after {search.spent:,} calls", file=sys.stderr)
     elif search.spent < search.budget:
-        print(f"optimise: ended at {search.spent:,} calls: {search.ended}", file=sys.stderr)
+        more = " (--decodes)" if search.decoded >= search.most_decoded else ""
+        print(f"optimise: ended at {search.spent:,} calls: {search.ended}{more}", file=sys.stderr)

@@ -15,9 +15,9 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
-from tests.apps.load.server import Server, serving
 from tests.apps.load.visit import PATIENCE, Visit
 from tests.apps.load.work import WORKS
+from tests.streamlit_server import Server, serving
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from transformers import PreTrainedTokenizerFast
 
-from tvae_core.byte_pair import load_tokenizer
+from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
 
 BUNDLE = Path(__file__).parent / "bundle"
@@ -21,19 +20,11 @@ _PARTS = (
 _LETTERS = re.compile("[MDCLXVI]*")
 
 
-class RomanDomain:
+class RomanDomain(BundleDomain):
     """An item is an `int`. Implements `tvae_core.domain.Domain`."""
 
     name = "roman"
-
-    def __init__(self, bundle: str | Path | None = None) -> None:
-        self.bundle = BUNDLE if bundle is None else Path(bundle)
-
-    def tokenizer(self) -> PreTrainedTokenizerFast:
-        try:
-            return load_tokenizer(self.bundle)
-        except ValueError as error:
-            raise DomainError(str(error).splitlines()[0]) from None
+    shipped, items = BUNDLE, "Roman numerals"
 
     def to_text(self, item: int) -> str:
         if not 1 <= item <= LARGEST:
