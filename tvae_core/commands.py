@@ -15,6 +15,7 @@ from tvae_core.card import model_card
 from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Plan
+from tvae_core.generate import check_sampling
 from tvae_core.measures import Known
 from tvae_core.names import one_line
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
@@ -102,6 +103,26 @@ def add_fidelity_argument(parser: CommandParser, default: str) -> None:
         help="dial from 1 (follow the code) to 0 (stay valid), or auto: the most faithful setting "
         f"whose result is valid (default: {default})",
     )
+
+
+def add_drawing_arguments(parser: CommandParser) -> None:
+    """How texts are drawn from what the decoder says."""
+    own = "default: the bundle's"
+    parser.add_argument("--temperature", type=float, default=None, help=f"0 is greedy ({own})")
+    parser.add_argument(
+        "--top-p", type=float, default=None, metavar="P", help=f"likeliest share drawn from ({own})"
+    )
+
+
+def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
+    """Temperature and nucleus as given; greedy, and of everything, where they are not.
+
+    Raises:
+        ValueError: for settings out of range.
+    """
+    heat, nucleus = args.temperature or 0.0, 1.0 if args.top_p is None else args.top_p
+    check_sampling(heat, nucleus)
+    return heat, nucleus
 
 
 def use_machine(args: argparse.Namespace) -> str:

@@ -72,6 +72,7 @@ class LatentSpace(Codec):
         self.defaults = {
             "sample_fidelity": 0.5,
             "sample_temperature": 0.0,
+            "sample_top_p": 1.0,
             "path_noise": 2.0,
         } | (defaults or {})
         self._bundle = bundle
@@ -116,6 +117,19 @@ class LatentSpace(Codec):
         codes: Tensor = flat.unflatten(1, shape).cpu()
         return codes
 
+    def drawing(
+        self, temperature: float | None = None, top_p: float | None = None
+    ) -> tuple[float, float]:
+        """Temperature and nucleus of sampled texts: as given, or by default the bundle's own.
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        heat = self.defaults["sample_temperature"] if temperature is None else temperature
+        nucleus = self.defaults["sample_top_p"] if top_p is None else top_p
+        check_sampling(heat, nucleus)
+        return heat, nucleus
+
     def sample_batches(
         self,
         n: int,
@@ -123,7 +137,7 @@ class LatentSpace(Codec):
         prior: str = "flow",
         fidelity: float | None = None,
         temperature: float | None = None,
-        top_p: float = 1.0,
+        top_p: float | None = None,
         batch_size: int = 64,
     ) -> Iterator[Samples]:
         """Random samples in batches; the whole depends on the seed, not on `batch_size`.
@@ -134,7 +148,7 @@ class LatentSpace(Codec):
             prior: `flow`, `gaussian` or `normal`.
             fidelity: setting of the dial; by default the bundle's own.
             temperature: of the decoding; by default the bundle's own (0 is greedy).
-            top_p: nucleus of the decoding.
+            top_p: nucleus of the decoding; by default the bundle's own (1 is all).
             batch_size: samples a batch.
 
         Raises:
@@ -142,13 +156,12 @@ class LatentSpace(Codec):
         """
         if n < 1:
             raise ValueError(f"the number of samples must be at least 1, not {n}")
-        heat = self.defaults["sample_temperature"] if temperature is None else temperature
-        check_sampling(heat, top_p)
+        heat, nucleus = self.drawing(temperature, top_p)
         setting = self._setting(fidelity)
         for start in range(0, n, batch_size):
             count = min(batch_size, n - start)
             latents = self.sample_latents(count, seed, prior, setting, start)
-            texts = self.decode(latents, setting, heat, top_p, seed, start, batch_size)
+            texts = self.decode(latents, setting, heat, nucleus, seed, start, batch_size)
             yield Samples(texts, latents, setting)
 
     def sample(
@@ -158,7 +171,7 @@ class LatentSpace(Codec):
         prior: str = "flow",
         fidelity: float | None = None,
         temperature: float | None = None,
-        top_p: float = 1.0,
+        top_p: float | None = None,
         batch_size: int = 256,
         progress: Progress | None = None,
     ) -> Samples:

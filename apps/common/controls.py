@@ -101,7 +101,18 @@ def generate_controls(
             help="0 takes the likeliest token at every step; higher adds chance to the decoding.",
             persist_state="session",
         )
-    asked |= {"prior": prior, "fidelity": fidelity, "temperature": temperature}
+        top_p = st.slider(
+            "Nucleus",
+            0.05,
+            1.0,
+            float(defaults["sample_top_p"]),
+            0.05,
+            key=f"{prefix}sample_top_p",
+            help="With a temperature above 0: at every step one of the likeliest tokens that "
+            "together have this share of the probability. 1 leaves all of them.",
+            persist_state="session",
+        )
+    asked |= {"prior": prior, "fidelity": fidelity, "temperature": temperature, "top_p": top_p}
     pressed = st.button(
         "Generate",
         type="primary",
@@ -111,7 +122,7 @@ def generate_controls(
     )
     job = state.get(f"{prefix}sample_job")
     if pressed or job is None or job.settings["bundle"] != bench.hash:
-        job = sampling(n, seed, prior, fidelity, temperature, bundle=bench.hash)
+        job = sampling(n, seed, prior, fidelity, temperature, top_p, bundle=bench.hash)
         if sources and chosen in sources:
             job.draw = sources[chosen](seed, fidelity)
         job.settings |= asked

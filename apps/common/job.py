@@ -35,6 +35,7 @@ class Job:
         draw: gives the codes.
         fidelity: setting of the dial, one for all or `(n,)`, or `auto`.
         temperature: of the decoding; 0 is greedy.
+        top_p: nucleus of the decoding; 1 is all.
         seed: of the decoding.
         settings: what was asked for, in words and numbers, for downloads and captions.
     """
@@ -43,6 +44,7 @@ class Job:
     draw: Draw
     fidelity: float | Tensor | str
     temperature: float = 0.0
+    top_p: float = 1.0
     seed: int = 0
     settings: dict[str, object] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
@@ -81,6 +83,7 @@ class Job:
                 codes,
                 setting,
                 self.temperature,
+                self.top_p,
                 seed=self.seed,
                 first_row=start,
                 batch_size=count,
@@ -101,15 +104,32 @@ def next_batch(count: int, seconds: float) -> int:
 
 
 def sampling(
-    n: int, seed: int, prior: str, fidelity: float, temperature: float, **settings: object
+    n: int,
+    seed: int,
+    prior: str,
+    fidelity: float,
+    temperature: float,
+    top_p: float = 1.0,
+    **settings: object,
 ) -> Job:
     """A job of random samples: the texts of `LatentSpace.sample` at the same settings."""
 
     def draw(space: LatentSpace, start: int, count: int) -> Tensor:
         return space.sample_latents(count, seed, prior, fidelity, start)
 
-    asked = {"n": n, "seed": seed, "prior": prior, "fidelity": fidelity, "temperature": temperature}
-    return Job(n, draw, fidelity, temperature, seed, asked | settings)
+    asked = {"n": n, "seed": seed, "prior": prior, "fidelity": fidelity}
+    asked |= {"temperature": temperature, "top_p": top_p}
+    return Job(n, draw, fidelity, temperature, top_p, seed, asked | settings)
+
+
+def sampling_by_default(
+    bench: Workbench, n: int, seed: int, fidelity: float | None = None, **settings: object
+) -> Job:
+    """A job of random samples as the bundle recommends them, but for the dial where it is given."""
+    defaults = bench.space.defaults
+    setting = float(defaults["sample_fidelity"]) if fidelity is None else fidelity
+    drawing = bench.space.drawing()
+    return sampling(n, seed, "flow", setting, *drawing, bundle=bench.hash, **settings)
 
 
 def of_codes(

@@ -16,7 +16,7 @@ from apps.common.bundle import Workbench
 from apps.common.codes import decode, encode, fits
 from apps.common.controls import LARGEST_SEED
 from apps.common.dial import fidelity_dial
-from apps.common.job import Draw, Job, progress_row, sampling, work
+from apps.common.job import Draw, Job, progress_row, sampling_by_default, work
 from apps.common.landscape import (
     Landscape,
     add_by_label,
@@ -100,8 +100,7 @@ def controls(spec: Spec, bench: Workbench) -> tuple[Job, str]:
         )
 
     def start() -> Job:
-        heat = float(defaults["sample_temperature"])
-        job = sampling(n, seed, "flow", fidelity, heat, bundle=bench.hash, among=among)
+        job = sampling_by_default(bench, n, seed, fidelity, among=among)
         if among:
             job.draw = spread_over([sources[name](seed, fidelity) for name in among])
         return job

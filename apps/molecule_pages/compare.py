@@ -9,7 +9,7 @@ from dataclasses import asdict
 import streamlit as st
 
 from apps.common.bundle import Workbench
-from apps.common.job import Job, progress_row, sampling, work
+from apps.common.job import Job, progress_row, sampling_by_default, work
 from apps.common.page import literal, recall, remember, shown_errors
 from apps.molecule_parts.facts import Facts, facts_of, prepare
 from apps.molecule_parts.histograms import (
@@ -45,15 +45,7 @@ def sources(bench: Workbench) -> dict[str, tuple[str, list[str]]]:
 
 def start_samples(bench: Workbench) -> None:
     """Starts the Sample page's job."""
-    defaults = bench.space.defaults
-    st.session_state["sample_job"] = sampling(
-        FIRST_N,
-        0,
-        "flow",
-        float(defaults["sample_fidelity"]),
-        float(defaults["sample_temperature"]),
-        bundle=bench.hash,
-    )
+    st.session_state["sample_job"] = sampling_by_default(bench, FIRST_N, 0)
     st.session_state["sample_page"] = 0
 
 

@@ -14,7 +14,7 @@ from apps.common.cards import draw_cards
 from apps.common.codes import decode, encode, fits
 from apps.common.dial import fidelity_dial
 from apps.common.downloads import download_bar
-from apps.common.job import Job, progress_row, sampling, work
+from apps.common.job import Job, progress_row, sampling_by_default, work
 from apps.common.landscape import Landscape, chosen_points
 from apps.common.page import recall, remember, shown_errors
 from apps.common.pager import page_of
@@ -55,11 +55,10 @@ def controls(bench: Workbench) -> tuple[Job, str]:
             key="map_score",
             persist_state="session",
         )
-        heat = float(defaults["sample_temperature"])
         job = remember(
             "map_job",
             (bench.hash, n, seed, fidelity),
-            lambda: sampling(n, seed, "flow", fidelity, heat, bundle=bench.hash),
+            lambda: sampling_by_default(bench, n, seed, fidelity),
         )
     return job, score
 

@@ -12,7 +12,7 @@ from apps.common.bundle import Workbench
 from apps.common.codes import decode, encode, fits
 from apps.common.controls import LARGEST_SEED
 from apps.common.dial import fidelity_dial
-from apps.common.job import Job, progress_row, sampling, work
+from apps.common.job import Job, progress_row, sampling_by_default, work
 from apps.common.landscape import MARGIN, Landscape
 from apps.common.page import remember, shown_errors
 from apps.item_parts.facts import Item, prepare, read_items
@@ -120,14 +120,10 @@ def plane_of_corners(spec: Spec, bench: Workbench) -> Plane:
 
 def plane_of_axes(spec: Spec, bench: Workbench) -> tuple[Plane | None, Job]:
     """The plane of the two main axes of sampled tunes; None while they are decoded."""
-    defaults = bench.space.defaults
     seed = int(st.session_state.get(f"{spec.prefix}pad_seed", 0))
-    setting, heat = defaults["sample_fidelity"], float(defaults["sample_temperature"])
     key = (bench.hash, BY_AXES, seed)
     job = remember(
-        f"{spec.prefix}pad_job",
-        key,
-        lambda: sampling(N_SAMPLES, seed, "flow", setting, heat, bundle=bench.hash),
+        f"{spec.prefix}pad_job", key, lambda: sampling_by_default(bench, N_SAMPLES, seed)
     )
     progress_row(job, f"{spec.prefix}pad", f"{spec.noun} decoded")
     if job.running:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from apps.common.bundle import Workbench
 from apps.common.controls import LARGEST_SEED
-from apps.common.job import Job, of_codes, progress_row, sampling, work
+from apps.common.job import Job, of_codes, progress_row, sampling_by_default, work
 from apps.common.page import remember, shown_errors
 from apps.item_parts.facts import Item, prepare, read_items, similarities
 from apps.item_parts.inputs import item_field, item_of
@@ -24,15 +24,9 @@ OTHERS = 6
 
 def palette(spec: Spec, bench: Workbench, seed: int) -> tuple[Palette | None, Job]:
     """Sampled tunes to shape others with; None while these are decoded."""
-    defaults = bench.space.defaults
-    setting, heat = defaults["sample_fidelity"], float(defaults["sample_temperature"])
     count = int(st.session_state.get(f"{spec.prefix}shape_n", N_SAMPLES))
     key = (bench.hash, seed, count)
-    job = remember(
-        f"{spec.prefix}shape_job",
-        key,
-        lambda: sampling(count, seed, "flow", setting, heat, bundle=bench.hash),
-    )
+    job = remember(f"{spec.prefix}shape_job", key, lambda: sampling_by_default(bench, count, seed))
     progress_row(job, f"{spec.prefix}shape", "tunes decoded to shape others with")
     if job.running:
         return None, job

@@ -29,13 +29,14 @@ from domains.smiles.scale_command import add_scale_arguments, check_long, is_lon
 from domains.smiles.stability import decode_stability
 from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
 from tvae_core.commands import (
+    add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
     open_space,
     parser_for,
+    plain_drawing,
 )
 from tvae_core.files import check_parent, whole_file
-from tvae_core.generate import check_sampling
 from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
 from tvae_core.verbs.arguments import with_values
@@ -49,8 +50,7 @@ def _parser() -> CommandParser:
     parser.add_argument("-n", "--n", type=positive_int, default=100, help="samples (default 100)")
     parser.add_argument("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
-    parser.add_argument("--temperature", type=float, default=None, help="0 is greedy")
-    parser.add_argument("--top-p", type=float, default=1.0)
+    add_drawing_arguments(parser)
     parser.add_argument("--batch-size", type=positive_int, default=256)
     parser.add_argument("--raw", action="store_true", help="no funnel: every string as it came")
     parser.add_argument("-o", "--output", default=None, metavar="FILE")
@@ -83,7 +83,7 @@ def _texts(space: LatentSpace, args: Any) -> Iterator[list[str]]:
         for start in range(0, args.n, args.batch_size):
             count = min(args.batch_size, args.n - start)
             codes = space.sample_latents(count, args.seed, args.prior, None, start)
-            yield space.decode(codes, "auto", args.temperature or 0.0, args.top_p, args.seed, start)
+            yield space.decode(codes, "auto", *plain_drawing(args), args.seed, start)
             bar(start + count, args.n)
         return
     for part in space.sample_batches(
@@ -118,6 +118,8 @@ def _print_best(result: FunnelResult, rows: Sequence[dict[str, object]], most: i
 
 def _origin(space: LatentSpace, args: Any) -> dict[str, Any]:
     """Where the molecules are from, for their file."""
+    auto = args.fidelity == "auto"
+    drawing = plain_drawing(args) if auto else space.drawing(args.temperature, args.top_p)
     return {
         "bundle": space.bundle.hash,
         "seed": args.seed,
@@ -125,8 +127,8 @@ def _origin(space: LatentSpace, args: Any) -> dict[str, Any]:
         "n": args.n,
         "prior": args.prior,
         "fidelity": space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
-        "temperature": args.temperature,
-        "top_p": args.top_p,
+        "temperature": drawing[0],
+        "top_p": drawing[1],
         "target_property": args.target_property,
         "filters": {"alerts": args.alerts, "min": args.min, "max": args.max, "novel": args.novel},
     }
@@ -143,7 +145,7 @@ def _print_funnel(result: FunnelResult, args: Any) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     args = _parser().parse(with_values(argv, "--sort"))
-    check_sampling(args.temperature or 0.0, args.top_p)
+    plain_drawing(args)
     options = FunnelOptions(
         alerts=args.alerts,
         minimum=parse_limits(args.min),

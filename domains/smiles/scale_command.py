@@ -15,6 +15,7 @@ from domains.smiles.funnel_types import FunnelOptions, FunnelResult
 from domains.smiles.scale_output import FORMATS_AT_SCALE
 from domains.smiles.scale_parts import Job
 from tvae_core.cli import CommandError, positive_int
+from tvae_core.commands import plain_drawing
 from tvae_core.space import LatentSpace
 
 _FLAGS = ("workers", "part_size", "resume", "engine")
@@ -91,6 +92,8 @@ def run_long(
 ) -> FunnelResult | None:
     """Runs `scale.run` with the arguments of `sample`; see there."""
     defaults = space.defaults
+    auto = args.fidelity == "auto"
+    drawing = plain_drawing(args) if auto else space.drawing(args.temperature, args.top_p)
     folder = Path(args.bundle)
     job = Job(
         bundle=str(folder.resolve()) if folder.is_dir() else args.bundle,
@@ -102,8 +105,8 @@ def run_long(
         seed=args.seed,
         prior=args.prior,
         fidelity=defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
-        temperature=_temperature(args, defaults),
-        top_p=args.top_p,
+        temperature=drawing[0],
+        top_p=drawing[1],
         raw=args.raw,
         reference=args.reference,
         options=options if options.top is not None else replace(options, sort=None),
@@ -126,10 +129,3 @@ def run_long(
     what = "strings" if result is None else "molecules"
     print(f"wrote {written:,} {what} to {args.output}", file=sys.stderr)
     return result
-
-
-def _temperature(args: argparse.Namespace, defaults: dict[str, float]) -> float:
-    """The decoding's heat; `--fidelity auto` is greedy unless told otherwise."""
-    if args.temperature is not None:
-        return float(args.temperature)
-    return 0.0 if args.fidelity == "auto" else defaults["sample_temperature"]

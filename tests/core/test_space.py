@@ -100,6 +100,14 @@ def test_defaults_are_used_and_can_be_overruled(trained_space: Space) -> None:
     explicit = trained_space.sample(20, prior="gaussian", fidelity=0.9, temperature=1.0)
     assert found.texts == explicit.texts
     assert space.sample(20, prior="gaussian", temperature=0.0).texts != found.texts
+    assert space.drawing() == (1.0, 1.0)
+    space.defaults["sample_top_p"] = 0.3
+    narrow = space.sample(20, prior="gaussian")
+    assert narrow.texts != found.texts
+    given = {"fidelity": 0.9, "temperature": 1.0, "top_p": 0.3}
+    assert trained_space.sample(20, prior="gaussian", **given).texts == narrow.texts
+    assert space.sample(20, prior="gaussian", top_p=1.0).texts == found.texts
+    assert space.drawing(top_p=1.0) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ from typing import Any
 from tvae_core.cli import Bar, positive_int
 from tvae_core.commands import (
     DomainCommands,
+    add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
     open_space,
     parser_for,
+    plain_drawing,
 )
 from tvae_core.files import check_file, whole_file
-from tvae_core.generate import check_sampling
 from tvae_core.limits import parse_limits
 from tvae_core.names import raw_line
 from tvae_core.prior import PRIORS
@@ -60,7 +61,7 @@ def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
     """
     names = score_names(commands.domain)
     args = _parse(commands, names, argv)
-    check_sampling(args.temperature or 0.0, args.top_p)
+    plain_drawing(args)
     choice = Choice(
         parse_limits(args.min, names),
         parse_limits(args.max, names),
@@ -114,8 +115,7 @@ def _parse(
     parser.add_argument("-n", "--n", type=positive_int, default=100, help="samples (default 100)")
     parser.add_argument("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
-    parser.add_argument("--temperature", type=float, default=None, help="0 is greedy")
-    parser.add_argument("--top-p", type=float, default=1.0)
+    add_drawing_arguments(parser)
     parser.add_argument("--batch-size", type=positive_int, default=256)
     parser.add_argument("--raw", action="store_true", help="every text as it came, one a line")
     add_output_arguments(parser, commands)
@@ -144,19 +144,19 @@ def _texts(
     space: LatentSpace, args: argparse.Namespace, commands: DomainCommands
 ) -> Iterator[list[str]]:
     """The decoded texts in batches."""
-    bar, heat, done = Bar("sample", commands.unit), args.temperature, 0
+    bar, done = Bar("sample", commands.unit), 0
+    heat, nucleus = space.drawing(args.temperature, args.top_p)
     if args.fidelity != "auto":
-        settings = (args.seed, args.prior, args.fidelity, heat, args.top_p, args.batch_size)
+        settings = (args.seed, args.prior, args.fidelity, heat, nucleus, args.batch_size)
         for part in space.sample_batches(args.n, *settings):
             done += len(part.texts)
             bar(done, args.n)
             yield part.texts
         return
-    heat = space.defaults["sample_temperature"] if heat is None else heat
     for start in range(0, args.n, args.batch_size):
         count = min(args.batch_size, args.n - start)
         codes = space.sample_latents(count, args.seed, args.prior, None, start)
-        texts = space.decode(codes, "auto", heat, args.top_p, args.seed, start)
+        texts = space.decode(codes, "auto", heat, nucleus, args.seed, start)
         bar(start + count, args.n)
         yield texts
 
@@ -239,7 +239,8 @@ def _origin(
     space: LatentSpace, args: argparse.Namespace, commands: DomainCommands
 ) -> dict[str, Any]:
     """Where the items are from, for their file."""
-    heat, setting = args.temperature, args.fidelity
+    setting = args.fidelity
+    heat, nucleus = space.drawing(args.temperature, args.top_p)
     return {
         "bundle": space.bundle.hash,
         "seed": args.seed,
@@ -248,8 +249,8 @@ def _origin(
         "n": args.n,
         "prior": args.prior,
         "fidelity": space.defaults["sample_fidelity"] if setting is None else setting,
-        "temperature": space.defaults["sample_temperature"] if heat is None else heat,
-        "top_p": args.top_p,
+        "temperature": heat,
+        "top_p": nucleus,
         "min": args.min,
         "max": args.max,
         "sort": args.sort,

@@ -24,14 +24,15 @@ from domains.smiles.moses.reference import FOLDER, Reference
 from domains.smiles.moses.samples import read_samples
 from tvae_core.cli import BAD_USAGE, Bar, CommandError, CommandParser, available_cores, positive_int
 from tvae_core.commands import (
+    add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
     open_space,
     parser_for,
+    plain_drawing,
     use_machine,
 )
 from tvae_core.files import check_file, json_text, sha256_file, write_whole
-from tvae_core.generate import check_sampling
 from tvae_core.prior import PRIORS
 
 
@@ -54,8 +55,7 @@ def _parser() -> CommandParser:
     )
     add("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
-    add("--temperature", type=float, default=None, help="0 is greedy (default: the bundle's)")
-    add("--top-p", type=float, default=1.0)
+    add_drawing_arguments(parser)
     add("--batch-size", type=positive_int, default=256, help="samples decoded at a time")
     add(
         "--data",
@@ -76,9 +76,9 @@ def _check(args: argparse.Namespace) -> None:
         raise CommandError(
             "--moses scores raw samples: --fidelity takes a number here, not auto", BAD_USAGE
         )
-    check_sampling(args.temperature or 0.0, args.top_p)
+    plain_drawing(args)
     if args.samples_from:
-        drawing = {"fidelity": None, "temperature": None, "top_p": 1.0, "prior": "flow"}
+        drawing = {"fidelity": None, "temperature": None, "top_p": None, "prior": "flow"}
         for name, unset in drawing.items():
             if getattr(args, name) != unset:
                 flag = "--" + name.replace("_", "-")
@@ -109,13 +109,13 @@ def _from_bundle(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
         args.batch_size,
         Bar("sample", "molecule"),
     ).texts
-    heat = space.defaults["sample_temperature"] if args.temperature is None else args.temperature
+    heat, nucleus = space.drawing(args.temperature, args.top_p)
     setting = space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity
     return texts, {
         "bundle": space.bundle.hash,
         "fidelity": setting,
         "temperature": heat,
-        "top_p": args.top_p,
+        "top_p": nucleus,
         "prior": args.prior,
     }
 
