@@ -147,6 +147,8 @@ def load_bundle(
             raise ValueError("defaults are not finite numbers of at least 0")
         if not 0 <= defaults.get("sample_fidelity", 0.0) <= 1:
             raise ValueError("sample_fidelity lies outside 0..1")
+        if not 0 < defaults.get("sample_top_p", 1.0) <= 1:
+            raise ValueError("sample_top_p is not above 0 and at most 1")
     with _reading(folder / "prior.safetensors"):
         check_header(folder / "prior.safetensors", prior_shapes)
         priors = PriorSet(config.code_size, width, depth)
