@@ -36,7 +36,7 @@ __all__ = ["METHODS", "Call", "Objective", "Scored", "Search"]
 
 STALLED = 60
 """Generations in a row without a new item after which a search ends before its budget."""
-DECODES = 10
+DECODES = 100
 """Codes decoded at most for each call of the budget."""
 ROUND = {"cma": 12}
 """Generations that share one set of random weights when there are several targets (others: 3)."""

@@ -146,9 +146,16 @@ def _start_search(folder: Path) -> Read:
 
 def search_seeds() -> Sequence[bytes]:
     """A search of one generation."""
-    call = {"text": "a", "score": 1.0, "feasible": True, "violation": 0, "values": {"x": 1.0}}
+    call = {
+        "number": 1,
+        "text": "a",
+        "score": 1.0,
+        "feasible": True,
+        "violation": 0,
+        "values": {"x": 1.0},
+    }
     return [as_json({
-        "format_version": 1, "settings": {"seed": 1}, "codes": "codes-1.safetensors",
+        "format_version": 2, "settings": {"seed": 1}, "codes": "codes-1.safetensors",
         "generations": [["a", "b"]], "calls": [call | {"generation": 0, "row": 0}],
     })]  # fmt: skip
 

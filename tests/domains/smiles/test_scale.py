@@ -109,7 +109,7 @@ def test_parts_amount_to_the_funnel_of_all_texts(
     job: Job, maker: PartMaker, tmp_path: Path
 ) -> None:
     """The counts and the molecules are those of one funnel over the whole."""
-    texts = maker.space.sample(50, 1, "flow", 0.05, 1.0, batch_size=16).texts
+    texts = maker.space.sample(50, 1, "flow", 0.05, 1.0, 1.0, batch_size=16).texts
     whole = run_funnel(texts, options=job.options, known=KNOWN)
     result = scale.run(job, KNOWN, tmp_path / "out.csv", "csv", ORIGIN, workers=1)
     assert result is not None
