@@ -97,7 +97,7 @@ class Search:
         self._asked: FloatArray | None = None
         self._codes = torch.zeros(0)
         self.decoding = self.fidelity
-        self._scoring = Scoring(objective, self._archive, budget)
+        self._scoring = Scoring(objective, self._archive)
         self._idle = 0
         self._renew(0)
 
@@ -200,7 +200,8 @@ class Search:
 
     def _learn(self, texts: list[str | None]) -> list[Call]:
         of_start = self._archive.generation == 0 and self.start is not None
-        found = self._scoring(self._codes, texts, screened=not of_start)
+        left = self.budget - self.spent
+        found = self._scoring(self._codes, texts, left, screened=not of_start)
         nearer = self._archive.add(Generation(self._codes, texts), found)
         calls = [call for call in found if call.number]
         self._idle = 0 if calls or nearer else self._idle + 1

@@ -22,22 +22,22 @@ class Scoring:
     Args:
         objective: scores.
         archive: what was seen already.
-        budget: most calls.
     """
 
-    def __init__(self, objective: Objective, archive: Archive, budget: int) -> None:
-        self._objective, self._archive, self._budget = objective, archive, budget
+    def __init__(self, objective: Objective, archive: Archive) -> None:
+        self._objective, self._archive = objective, archive
         self.answers: dict[str, Call] = {}
         """What is known beforehand, by text: a resumed search repeats itself with these."""
 
     def __call__(
-        self, codes: Tensor, texts: Sequence[str | None], screened: bool = True
+        self, codes: Tensor, texts: Sequence[str | None], left: int, screened: bool = True
     ) -> list[Call]:
         """The new items of a generation: calls as far as the budget goes, and what was excluded.
 
         Args:
             codes: `(n, n_latent, latent_size)`.
             texts: what they read as, None for what is not valid.
+            left: most calls.
             screened: whether items may be excluded.
 
         Raises:
@@ -48,7 +48,6 @@ class Scoring:
         fresh = [text for text in dict.fromkeys(texts) if text and text not in seen]
         if screened:
             self._screen([text for text in fresh if text not in self.answers])
-        left = self._budget - len(self._archive.calls)
         charged = [text for text in fresh if self._number(text)][: max(left, 0)]
         new = [text for text in charged if text not in self.answers]
         if new:
