@@ -95,8 +95,6 @@ def test_title_of_an_uploaded_tune_is_shown_as_it_is() -> None:
         bench = open_workbench(BUNDLE, MidiDomain(BUNDLE))
         desk.excerpt_of(bench, "k", [Piece(title, "x", score)])
 
-    if not (ROOT / "domains/midi/bundle/manifest.json").is_file():
-        pytest.skip("no bundle of music ships")
     app = AppTest.from_function(script, args=(piece.title,), default_timeout=120).run()
     assert not app.exception
     (caption,) = app.caption
