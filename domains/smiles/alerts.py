@@ -13,11 +13,13 @@ import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rdkit import Chem
 from rdkit.Chem import FilterCatalog
 
 from domains.smiles.chem import quiet, unknown_name
+from domains.smiles.pains_screen import PainsScreen
 
 _KINDS = FilterCatalog.FilterCatalogParams.FilterCatalogs
 
@@ -39,6 +41,9 @@ CATALOGS: dict[str, str] = {
     "chembl_surechembl": "CHEMBL_SureChEMBL",
 }
 """Catalogue names as a user writes them, and RDKit's."""
+
+_SCREENED = ("pains", "pains_c")
+"""Catalogues with so many patterns that a screen pays."""
 
 _ALL = ("pains", "brenk", "nih", "zinc", "chembl")
 
@@ -77,6 +82,19 @@ def _catalog(name: str) -> FilterCatalog.FilterCatalog:
     return FilterCatalog.FilterCatalog(params)
 
 
+@functools.cache
+def _screen(name: str) -> PainsScreen:
+    catalog = _catalog(name)
+    return PainsScreen([catalog.GetEntry(row) for row in range(catalog.GetNumEntries())])
+
+
+def _matching(name: str, mol: Chem.Mol) -> list[Any]:
+    """The entries of a catalogue that a molecule matches, in the catalogue's order."""
+    if name in _SCREENED:
+        return [entry for entry in _screen(name).candidates(mol) if entry.HasFilterMatch(mol)]
+    return list(_catalog(name).GetMatches(mol))
+
+
 def find_alerts(mol: Chem.Mol, catalogs: str | Sequence[str]) -> list[Alert]:
     """The alerts of a molecule with the atoms they match, catalogue by catalogue.
 
@@ -87,7 +105,7 @@ def find_alerts(mol: Chem.Mol, catalogs: str | Sequence[str]) -> list[Alert]:
     for catalog in resolve_catalogs(catalogs):
         label = CATALOGS[catalog]
         with quiet():
-            for entry in _catalog(catalog).GetMatches(mol):
+            for entry in _matching(catalog, mol):
                 # RDKit appends how many compounds a PAINS pattern was found in: "catechol_A(92)"
                 pattern = re.sub(r"\(\d+\)$", "", entry.GetDescription())
                 atoms = found.setdefault(f"{label}: {pattern}", set())
