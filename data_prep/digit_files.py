@@ -126,6 +126,8 @@ def _read_idx(path: Path, magic: int, n_axes: int) -> npt.NDArray[np.uint8]:
         size *= length
     if size != len(data) - head:
         raise PrepError(f"{path} is cut short or has extra bytes: {shape} are {size:,} bytes")
+    if size == 0:
+        raise PrepError(f"{path} holds nothing: its axes are {shape}")
     return np.frombuffer(data, dtype=np.uint8, offset=head).reshape(shape)
 
 

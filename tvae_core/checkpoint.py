@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
+from tvae_core.beam import check_beams
 from tvae_core.bounds import (
     check_header,
     check_inside,
@@ -149,6 +150,8 @@ def load_bundle(
             raise ValueError("sample_fidelity lies outside 0..1")
         if not 0 < defaults.get("sample_top_p", 1.0) <= 1:
             raise ValueError("sample_top_p is not above 0 and at most 1")
+        for name in ("beams", "sample_beams"):
+            check_beams(int(defaults.get(name, 1)))
     with _reading(folder / "prior.safetensors"):
         check_header(folder / "prior.safetensors", prior_shapes)
         priors = PriorSet(config.code_size, width, depth)
@@ -190,7 +193,9 @@ def _check_hashes(folder: Path, manifest: dict[str, Any]) -> None:
         raise BundleError(f"{folder}/manifest.json does not give the sha256 of every file")
     for name, wanted in hashes.items():
         file = _inside(folder, name)
-        if not file.is_file():
+        with _reading(folder / "manifest.json"):  # a name may be too long for the file system
+            there = file.is_file()
+        if not there:
             raise BundleError(f"{folder} is not complete: it has no {name}")
         if sha256_file(file) != wanted:
             raise BundleError(f"{folder}/{name} is damaged: its sha256 is not the manifest's")

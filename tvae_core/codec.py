@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tvae_core.beam import check_beams
 from tvae_core.data import pad_rows
 from tvae_core.domain import Domain, DomainError
 from tvae_core.generate import decode_latents
@@ -26,10 +27,15 @@ class Codec:
         model: in eval mode.
         tokenizer: of the model's vocabulary.
         domain: gives `check` for `fidelity="auto"`.
+
+    Attributes:
+        beams: rows searched side by side for the likeliest text of a code; 1 is greedy.
+        sample_beams: the same for random samples, where temperature 0 is asked for.
     """
 
     def __init__(self, model: TransformerVAE, tokenizer: Any, domain: Domain) -> None:
         self.model, self.tokenizer, self.domain = model, tokenizer, domain
+        self.beams, self.sample_beams = 1, 1
 
     @torch.inference_mode()
     def encode(
@@ -69,6 +75,7 @@ class Codec:
         first_row: int = 0,
         batch_size: int = 256,
         progress: Progress | None = None,
+        beams: int | None = None,
     ) -> list[str]:
         """Texts of codes.
 
@@ -76,25 +83,29 @@ class Codec:
             latents: `(n, n_latent, latent_size)`.
             fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`: each code at the most
                 faithful setting whose text passes the domain's check (the smoothest, if none).
-            temperature: 0 is greedy.
+            temperature: 0 is the likeliest text, by beam search if `beams` is above 1.
             top_p: nucleus of the sampling.
             seed: of the sampling.
             first_row: number of the first code in the seed's draws.
             batch_size: codes decoded at once.
             progress: called with (done, total).
+            beams: rows searched side by side at temperature 0; by default the space's own. At
+                another temperature rows are drawn, and there is no search.
 
         Raises:
             ValueError: for settings out of range.
         """
+        width = self.beams if beams is None else beams
+        check_beams(width)
         if isinstance(fidelity, str):
             if fidelity != "auto":
                 raise ValueError(f"fidelity is a number in 0..1 or auto, not {fidelity!r}")
             return self._decode_auto(
-                latents, temperature, top_p, seed, first_row, batch_size, progress
+                latents, temperature, top_p, seed, first_row, batch_size, progress, width
             )
         numbers = range(first_row, first_row + len(latents))
         return self._decode_at(
-            latents, fidelity, temperature, top_p, seed, numbers, batch_size, progress
+            latents, fidelity, temperature, top_p, seed, numbers, batch_size, width, progress
         )
 
     def _decode_at(
@@ -106,6 +117,7 @@ class Codec:
         seed: int,
         numbers: Sequence[int],
         batch_size: int,
+        beams: int,
         progress: Progress | None = None,
     ) -> list[str]:
         rows = decode_latents(
@@ -118,6 +130,7 @@ class Codec:
             row_numbers=numbers,
             batch_size=batch_size,
             progress=progress,
+            beams=beams,
         )
         texts: list[str] = self.tokenizer.batch_decode(rows) if rows else []
         return texts
@@ -131,6 +144,7 @@ class Codec:
         first_row: int,
         batch_size: int,
         progress: Progress | None,
+        beams: int,
     ) -> list[str]:
         texts = [""] * len(latents)
         left = list(range(len(latents)))
@@ -139,7 +153,7 @@ class Codec:
                 break
             numbers = [first_row + i for i in left]
             tried = self._decode_at(
-                latents[left], setting, temperature, top_p, seed, numbers, batch_size
+                latents[left], setting, temperature, top_p, seed, numbers, batch_size, beams
             )
             verdicts = self.domain.check(tried)
             for i, text in zip(left, tried, strict=True):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tvae_core.beam import check_beams
 from tvae_core.card import model_card
 from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
@@ -112,6 +113,33 @@ def add_drawing_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--top-p", type=float, default=None, metavar="P", help=f"likeliest share drawn from ({own})"
     )
+    add_beams_argument(parser)
+
+
+def add_beams_argument(parser: CommandParser) -> None:
+    """How widely the likeliest text is searched for."""
+    parser.add_argument(
+        "--beams",
+        type=int,
+        default=None,
+        metavar="N",
+        help="texts searched side by side for the likeliest one, where none is drawn at random; 1 "
+        "is greedy (default: the bundle's)",
+    )
+
+
+def check_search(args: argparse.Namespace, temperature: float) -> None:
+    """Refuses a search for the likeliest text where texts are drawn at random.
+
+    Raises:
+        CommandError: `--beams` above 1 at a temperature above 0.
+    """
+    if args.beams is not None and args.beams > 1 and temperature > 0:
+        raise CommandError(
+            f"--beams {args.beams} searches for the likeliest text, and at temperature "
+            f"{temperature:g} texts are drawn at random: add --temperature 0",
+            2,
+        )
 
 
 def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
@@ -122,6 +150,7 @@ def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
     """
     heat, nucleus = args.temperature or 0.0, 1.0 if args.top_p is None else args.top_p
     check_sampling(heat, nucleus)
+    check_search(args, heat)
     return heat, nucleus
 
 
@@ -150,9 +179,16 @@ def open_space(args: argparse.Namespace, domain: Domain) -> LatentSpace:
     Raises:
         BundleError: a bundle that cannot be used.
         CommandError: a device that is not there.
+        ValueError: an impossible number of beams.
     """
+    beams = getattr(args, "beams", None)
+    if beams is not None:
+        check_beams(beams)
     device = use_machine(args)
-    return LatentSpace.load(args.bundle, domain, device)
+    space = LatentSpace.load(args.bundle, domain, device)
+    if beams is not None:
+        space.search(beams)
+    return space
 
 
 def read_checkpoint_first(

@@ -48,6 +48,10 @@ class DecoderCache:
         self.keys = nn.functional.pad(self.keys, (0, 0, 0, more))
         self.values = nn.functional.pad(self.values, (0, 0, 0, more))
 
+    def reorder(self, rows: Tensor) -> None:
+        """Takes the keys and values of rows `(b,)`, each decoded from the same code as its own."""
+        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
+
     def select(self, rows: Tensor) -> DecoderCache:
         """The cache of the given rows `(n,)`, for when finished rows leave the batch."""
         return DecoderCache(

@@ -3,7 +3,9 @@
 Names of the numbers (DESIGN's): `reconstruction_exact`, `token_accuracy`, `cycle_r2`,
 `prior_valid`, `prior_unique`, `prior_novel`, `interpolation_valid`, `interpolation_distinct`.
 Validity is raw: one decoding a code at one setting, no filter and no second try, but for the
-numbers that say `auto`. With `geometry`, also `tvae_core.walks` and `tvae_core.geometry`.
+numbers that say `auto`. Held-out items and paths are decoded with the space's beams, samples with
+its `sample_beams`; both are among the numbers. With `geometry`, also `tvae_core.walks` and
+`tvae_core.geometry`.
 """
 
 from __future__ import annotations
@@ -172,8 +174,14 @@ def evaluate(
     decoded = space.decode(codes, chosen)
     back = encode_some(space, decoded)
     following = _decode_paths(space, paths, None)
+    exact = greedy = reconstruction(space, wanted, space.decode(codes, 1.0))
+    if space.beams > 1:
+        greedy = reconstruction(space, wanted, space.decode(codes, 1.0, beams=1))
     out.metrics = {
-        "reconstruction_exact": reconstruction(space, wanted, space.decode(codes, 1.0)),
+        "reconstruction_exact": exact,
+        "reconstruction_exact_greedy": greedy,
+        "beams": float(space.beams),
+        "sample_beams": float(space.sample_beams),
         "token_accuracy": teacher_forced_accuracy(space, texts),
         "fidelity": chosen,
         "cycle_r2": cycle_r2(codes[back[0]], back[1]),
@@ -187,7 +195,8 @@ def evaluate(
     straight = _decode_paths(space, _paths(codes[: 2 * n_paths], "lerp"), None, "lerp")
     out.metrics |= {f"{k}_lerp": v for k, v in walked(straight).items()}
     tell("auto", len(dial) + 2, total)
-    auto = space.decode(space.sample_latents(n_samples, seed, prior, chosen), "auto")
+    drawn = space.sample_latents(n_samples, seed, prior, chosen)
+    auto = space.decode(drawn, "auto", beams=space.sample_beams)
     out.metrics["prior_valid_auto"] = random_metrics(auto, space, None)["prior_valid"]
     auto_paths = interpolation_metrics(space, _decode_paths(space, paths, "auto"))
     out.metrics |= {f"{k}_auto": v for k, v in auto_paths.items()}
@@ -226,7 +235,7 @@ def choose_settings(
     seed: int = 1,
     stage: Stage | None = None,
 ) -> dict[str, float]:
-    """Defaults for a bundle: the most faithful settings that are valid enough.
+    """Defaults for a bundle: the space's beams, and the most faithful settings valid enough.
 
     Args:
         space: what is measured.
@@ -251,7 +260,11 @@ def choose_settings(
     for index, scale in enumerate(PATH_NOISES):
         tell(f"path noise {scale:g}", len(FINE_DIAL) + index, total)
         trial = LatentSpace(
-            space.model, space.tokenizer, space.priors, space.domain, {"path_noise": scale}
+            space.model,
+            space.tokenizer,
+            space.priors,
+            space.domain,
+            {"path_noise": scale, "beams": space.beams},
         )
         metrics = interpolation_metrics(trial, _decode_paths(trial, paths, None))
         found[scale] = metrics["interpolation_valid"]
@@ -259,4 +272,4 @@ def choose_settings(
             break
     tell("done", total, total)
     noise = max(found, key=lambda scale: found[scale])
-    return {"sample_fidelity": chosen, "path_noise": noise}
+    return {"sample_fidelity": chosen, "path_noise": noise, "beams": float(space.beams)}

@@ -13,7 +13,13 @@ from pathlib import Path
 
 from tvae_core.classify import MOST_TRAIN, can_classify
 from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
-from tvae_core.commands import DomainCommands, add_space_arguments, open_space, parser_for
+from tvae_core.commands import (
+    DomainCommands,
+    add_beams_argument,
+    add_space_arguments,
+    open_space,
+    parser_for,
+)
 from tvae_core.data import PreparedSet
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, Plan, evaluate
@@ -118,6 +124,7 @@ def _parser(commands: DomainCommands, note: str) -> CommandParser:
     parser.add_argument("--samples", type=int, default=1000, help="prior samples a setting")
     parser.add_argument("--paths", type=int, default=200, help="interpolation paths a setting")
     parser.add_argument("--prior", choices=PRIORS, default="flow")
+    add_beams_argument(parser)
     parser.add_argument("--json", default=None, metavar="FILE", help="also write one flat object")
     parser.add_argument(
         "--plot", default=None, metavar="FILE", help="also draw it all, as .svg, .png or .pdf"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tvae_core.beam import check_beams, search_batch
 from tvae_core.model import TransformerVAE
 from tvae_core.rng import uniform_rows
 
@@ -49,6 +50,7 @@ def decode_latents(
     max_length: int | None = None,
     lengths: Sequence[int] | None = None,
     progress: Progress | None = None,
+    beams: int = 1,
 ) -> list[list[int]]:
     """Decodes latents to token rows.
 
@@ -66,22 +68,36 @@ def decode_latents(
         max_length: longest row in tokens; by default the model's `max_length`.
         lengths: tokens of every row, which then ends there and not before.
         progress: called with (done, total) after each batch.
+        beams: rows searched side by side (`tvae_core.beam`) where none is drawn and no length is
+            given; 1 is greedy.
 
     Returns:
-        One list of tokens a latent, without special tokens. A row that never ends is cut.
+        One list of tokens a latent, without special tokens. A row that never ends is cut (greedy)
+        or made to end (beams).
 
     Raises:
-        ValueError: for impossible sampling settings.
+        ValueError: for impossible settings.
     """
     check_sampling(temperature, top_p)
+    check_beams(beams)
     n = latents.shape[0]
     levels = torch.as_tensor(sigma, dtype=torch.float32).expand(n)
     limit = max(lengths, default=1) if lengths is not None else max_length
     limit = limit or model.config.max_length
-    batch_size = min(batch_size, max(1, _CACHE_BYTES // model.decoder.cache_bytes(limit + 1)))
+    searched = beams > 1 and temperature < _GREEDY and lengths is None
+    together = batch_size // beams if searched else batch_size
+    held = model.decoder.cache_bytes(limit + 1) * (beams if searched else 1)
+    batch_size = max(1, min(together, _CACHE_BYTES // held))
     rows: list[list[int]] = []
     for start in range(0, n, batch_size):
         stop = min(start + batch_size, n)
+        part = latents[start:stop].to(model.device)
+        level = levels[start:stop].to(model.device)
+        if searched:
+            rows += search_batch(model, part, level, beams, limit)
+            if progress is not None:
+                progress(stop, n)
+            continue
         draws = None
         if temperature > 0:
             numbers = torch.arange(first_row + start, first_row + stop)
@@ -89,11 +105,10 @@ def decode_latents(
                 numbers = torch.tensor(row_numbers[start:stop])
             low, high = int(numbers[0]), int(numbers[-1]) + 1
             draws = uniform_rows(low, high, (limit + 1,), seed, stream=1)[numbers - low]
-        part = latents[start:stop].to(model.device)
         tokens = _decode_batch(
             model,
             part,
-            levels[start:stop].to(model.device),
+            level,
             temperature,
             top_p,
             draws,

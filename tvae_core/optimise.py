@@ -171,7 +171,7 @@ class Search:
     def steps(self) -> Iterator[list[Call]]:
         """One generation an item: its new calls. May be left and taken up again at any step."""
         while (codes := self.ask()) is not None:
-            yield self.tell(self.space.decode(codes, self.decoding))
+            yield self.tell(self.space.decode(codes, self.decoding, beams=1))
 
     def ask(self) -> Tensor | None:
         """The codes of the next generation, to be decoded at `decoding`; None at the end.

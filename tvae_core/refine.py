@@ -136,7 +136,9 @@ def valid_pairs(
     for attempt in range(tries):
         if not left:
             break
-        texts = space.decode(latents[left], settings[left], temperature, seed=seed + attempt)
+        texts = space.decode(
+            latents[left], settings[left], temperature, seed=seed + attempt, beams=1
+        )
         rows = space.tokenizer(texts, add_special_tokens=False)["input_ids"]
         verdicts = space.domain.check(texts)
         for i, verdict, row in zip(left, verdicts, rows, strict=True):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from tvae_core import latent_ops
+from tvae_core.beam import check_beams
 from tvae_core.checkpoint import Bundle, load_bundle
 from tvae_core.codec import Codec, Progress
 from tvae_core.domain import Domain
@@ -74,7 +75,11 @@ class LatentSpace(Codec):
             "sample_temperature": 0.0,
             "sample_top_p": 1.0,
             "path_noise": 2.0,
+            "beams": 1.0,
+            "sample_beams": 1.0,
         } | (defaults or {})
+        self.beams = int(self.defaults["beams"])
+        self.sample_beams = int(self.defaults["sample_beams"])
         self._bundle = bundle
 
     @classmethod
@@ -130,6 +135,11 @@ class LatentSpace(Codec):
         check_sampling(heat, nucleus)
         return heat, nucleus
 
+    def search(self, beams: int) -> None:
+        """Takes these beams for every verb from now on; ValueError for an impossible number."""
+        check_beams(beams)
+        self.beams = self.sample_beams = beams
+
     def sample_batches(
         self,
         n: int,
@@ -161,7 +171,9 @@ class LatentSpace(Codec):
         for start in range(0, n, batch_size):
             count = min(batch_size, n - start)
             latents = self.sample_latents(count, seed, prior, setting, start)
-            texts = self.decode(latents, setting, heat, nucleus, seed, start, batch_size)
+            texts = self.decode(
+                latents, setting, heat, nucleus, seed, start, batch_size, beams=self.sample_beams
+            )
             yield Samples(texts, latents, setting)
 
     def sample(

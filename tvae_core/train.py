@@ -22,6 +22,7 @@ import torch
 import transformers
 
 from tvae_core import across, sharded
+from tvae_core.beam import BEAMS
 from tvae_core.checkpoint import save_bundle
 from tvae_core.cli import Bar, reuse_memory, use_threads
 from tvae_core.config import TVAEConfig
@@ -254,6 +255,7 @@ def _judge(
     n = max(settings.eval_items, 16)
     rng = np.random.default_rng(settings.seed + 1)
     own = rows.texts(rng.permutation(len(rows))[: len(texts)].tolist())
+    space.beams = BEAMS
     defaults = choose_settings(space, own, settings.target_valid, n, stage=_stages("settings"))
     space.defaults |= defaults
     paths = min(100, len(texts) // 2)

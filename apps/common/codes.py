@@ -34,7 +34,7 @@ def fits(bench: Workbench, texts: Sequence[str]) -> list[bool]:
 
 
 def decode(bench: Workbench, codes: Tensor, fidelity: float | Tensor | str) -> list[str]:
-    """Texts of a few codes, greedily."""
+    """The likeliest texts of a few codes."""
     with bench.lock, torch.inference_mode():
         return bench.space.decode(codes, fidelity)
 

@@ -87,6 +87,7 @@ class Job:
                 seed=self.seed,
                 first_row=start,
                 batch_size=count,
+                beams=bench.space.sample_beams,
             )
             self.codes.append(codes)
             self.texts += texts

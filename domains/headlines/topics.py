@@ -136,7 +136,8 @@ def sample_topic(
         raise ValueError(f"{space.bundle.path} has no topics: python -m domains.headlines.topics")
     setting = space.defaults["sample_fidelity"] if fidelity is None else fidelity
     codes = noisy(space, topics.draw(label, n, seed), setting, seed, 0)
-    return Samples(space.decode(codes, setting), codes, setting)
+    texts = space.decode(codes, setting, beams=space.sample_beams)
+    return Samples(texts, codes, setting)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -106,7 +106,7 @@ def steer(space: LatentSpace, wanted: dict[str, float], args: Any) -> LatentSpac
         setting = space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity
         clean, parts = [], []
         for part in codes.split(args.batch_size):
-            texts = space.decode(part, setting)
+            texts = space.decode(part, setting, beams=space.sample_beams)
             verdicts = space.domain.check(texts)
             forms = [v.canonical for v in verdicts if v.ok and v.canonical is not None]
             forms = [form for form in forms if _fits(space, form)]

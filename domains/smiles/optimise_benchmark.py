@@ -70,7 +70,7 @@ def search_together(searches: Sequence[Search], space: LatentSpace) -> None:
         if not asked:
             return
         settings = torch.cat([torch.full((len(c),), s.decoding) for s, c in asked])
-        texts = iter(space.decode(torch.cat([codes for _, codes in asked]), settings))
+        texts = iter(space.decode(torch.cat([codes for _, codes in asked]), settings, beams=1))
         for search, codes in asked:
             search.tell([next(texts) for _ in codes])
 

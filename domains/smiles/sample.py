@@ -32,6 +32,7 @@ from tvae_core.commands import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
+    check_search,
     open_space,
     parser_for,
     plain_drawing,
@@ -83,7 +84,8 @@ def _texts(space: LatentSpace, args: Any) -> Iterator[list[str]]:
         for start in range(0, args.n, args.batch_size):
             count = min(args.batch_size, args.n - start)
             codes = space.sample_latents(count, args.seed, args.prior, None, start)
-            yield space.decode(codes, "auto", *plain_drawing(args), args.seed, start)
+            settings = (*plain_drawing(args), args.seed, start)
+            yield space.decode(codes, "auto", *settings, beams=space.sample_beams)
             bar(start + count, args.n)
         return
     for part in space.sample_batches(
@@ -129,6 +131,7 @@ def _origin(space: LatentSpace, args: Any) -> dict[str, Any]:
         "fidelity": space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
         "temperature": drawing[0],
         "top_p": drawing[1],
+        "beams": space.sample_beams if drawing[0] == 0 else 1,
         "target_property": args.target_property,
         "filters": {"alerts": args.alerts, "min": args.min, "max": args.max, "novel": args.novel},
     }
@@ -173,6 +176,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_long(args)
     space = open_space(args, COMMANDS.domain)
     origin = _origin(space, args)
+    check_search(args, origin["temperature"])
     if is_long(args):
         counted = run_long(args, options, space, origin)
         if counted is not None:

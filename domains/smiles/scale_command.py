@@ -107,6 +107,7 @@ def run_long(
         fidelity=defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
         temperature=drawing[0],
         top_p=drawing[1],
+        beams=space.sample_beams,
         raw=args.raw,
         reference=args.reference,
         options=options if options.top is not None else replace(options, sort=None),

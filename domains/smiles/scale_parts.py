@@ -68,6 +68,7 @@ class Job:
     fidelity: float | str
     temperature: float
     top_p: float
+    beams: int
     raw: bool
     reference: str | None
     options: FunnelOptions
@@ -145,7 +146,14 @@ class PartMaker:
             count = min(job.batch_size, stop - first)
             codes = space.sample_latents(count, job.seed, job.prior, setting, first)
             yield space.decode(
-                codes, job.fidelity, job.temperature, job.top_p, job.seed, first, job.batch_size
+                codes,
+                job.fidelity,
+                job.temperature,
+                job.top_p,
+                job.seed,
+                first,
+                job.batch_size,
+                beams=job.beams,
             )
 
 

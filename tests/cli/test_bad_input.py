@@ -22,6 +22,8 @@ NUMBERS = [
     (["--temperature", "nan"], 2, "temperature must be 0"),
     (["--temperature", "hot"], 2, "--temperature: invalid float value: 'hot'"),
     (["--top-p", "0"], 2, "top_p must be above 0 and at most 1"),
+    (["--beams", "100"], 2, "beams must be in 1..64"),
+    (["--beams", "4", "--temperature", "1"], 2, "add --temperature 0"),
     (["--fidelity", "2"], 2, "--fidelity: must be a number in 0..1, or auto, not '2'"),
     (["--batch-size", "0"], 2, "--batch-size: must be a whole number"),
     (["--stability", "-1"], 2, "--stability must be 0 or more"),

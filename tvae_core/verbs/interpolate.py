@@ -12,6 +12,7 @@ import numpy as np
 from tvae_core.cli import CommandError
 from tvae_core.commands import (
     DomainCommands,
+    add_beams_argument,
     add_fidelity_argument,
     add_run_arguments,
     open_space,
@@ -52,6 +53,7 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
     parser.add_argument("--how", choices=("slerp", "lerp"), default="slerp")
     parser.add_argument("--per-token", action="store_true", help="an arc for each latent token")
     add_fidelity_argument(parser, "follow the path")
+    add_beams_argument(parser)
     add_output_arguments(parser, commands)
     add_run_arguments(parser)
     before, after = split_items(argv)
@@ -80,6 +82,7 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
             "how": args.how,
             "per_token": args.per_token,
             "fidelity": "path" if args.fidelity is None else args.fidelity,
+            "beams": space.beams,
         }
         write_rows(args.output, rows, origin, commands, args.format)
         print(f"wrote {len(rows)} {commands.unit}s to {args.output}", file=sys.stderr)

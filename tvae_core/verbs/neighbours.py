@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tvae_core.cli import Bar, CommandError, positive_int
 from tvae_core.commands import (
     DomainCommands,
+    add_beams_argument,
     add_fidelity_argument,
     add_run_arguments,
     open_space,
@@ -47,6 +48,7 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
     parser.add_argument("-n", "--n", type=positive_int, default=50, help="codes to decode")
     parser.add_argument("--radius", type=float, default=0.5)
     add_fidelity_argument(parser, "that of the radius")
+    add_beams_argument(parser)
     add_output_arguments(parser, commands)
     add_run_arguments(parser)
     before, after = split_items(argv)
@@ -95,6 +97,7 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
             "n": args.n,
             "radius": args.radius,
             "fidelity": found.fidelity,
+            "beams": space.beams,
         }
         write_rows(args.output, rows, origin, commands, args.format)
         print(f"wrote {len(rows)} {commands.unit}s to {args.output}", file=sys.stderr)

@@ -14,6 +14,7 @@ from tvae_core.commands import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
+    check_search,
     open_space,
     parser_for,
     plain_drawing,
@@ -72,6 +73,7 @@ def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
     choice.check(names)
     _check_files(args, commands)
     space = open_space(args, commands.domain)
+    check_search(args, space.drawing(args.temperature, args.top_p)[0])
     if args.raw:
         _raw(space, args, commands)
         return 0
@@ -156,7 +158,8 @@ def _texts(
     for start in range(0, args.n, args.batch_size):
         count = min(args.batch_size, args.n - start)
         codes = space.sample_latents(count, args.seed, args.prior, None, start)
-        texts = space.decode(codes, "auto", heat, nucleus, args.seed, start)
+        beams = space.sample_beams
+        texts = space.decode(codes, "auto", heat, nucleus, args.seed, start, beams=beams)
         bar(start + count, args.n)
         yield texts
 
@@ -251,6 +254,7 @@ def _origin(
         "fidelity": space.defaults["sample_fidelity"] if setting is None else setting,
         "temperature": heat,
         "top_p": nucleus,
+        "beams": space.sample_beams if heat == 0 else 1,
         "min": args.min,
         "max": args.max,
         "sort": args.sort,

@@ -27,6 +27,7 @@ from tvae_core.commands import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
+    check_search,
     open_space,
     parser_for,
     plain_drawing,
@@ -78,9 +79,9 @@ def _check(args: argparse.Namespace) -> None:
         )
     plain_drawing(args)
     if args.samples_from:
-        drawing = {"fidelity": None, "temperature": None, "top_p": None, "prior": "flow"}
-        for name, unset in drawing.items():
-            if getattr(args, name) != unset:
+        drawing = ("fidelity", "temperature", "top_p", "beams", "prior")
+        for name in drawing:
+            if getattr(args, name) != ("flow" if name == "prior" else None):
                 flag = "--" + name.replace("_", "-")
                 raise CommandError(f"{flag} has no meaning with --samples-from", BAD_USAGE)
     if args.json:
@@ -99,6 +100,8 @@ def _from_file(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
 
 def _from_bundle(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     space = open_space(args, COMMANDS.domain)
+    heat, nucleus = space.drawing(args.temperature, args.top_p)
+    check_search(args, heat)
     texts = space.sample(
         args.samples or PROTOCOL_SAMPLES,
         args.seed,
@@ -109,13 +112,13 @@ def _from_bundle(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
         args.batch_size,
         Bar("sample", "molecule"),
     ).texts
-    heat, nucleus = space.drawing(args.temperature, args.top_p)
     setting = space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity
     return texts, {
         "bundle": space.bundle.hash,
         "fidelity": setting,
         "temperature": heat,
         "top_p": nucleus,
+        "beams": space.sample_beams if heat == 0 else 1,
         "prior": args.prior,
     }
 

@@ -26,6 +26,8 @@ Command = Callable[..., Any]
         (["--top", "0"], "--top: must be a whole number of at least 1"),
         (["--temperature", "-1"], "temperature must be 0 (greedy) or more"),
         (["--top-p", "0"], "top_p must be above 0"),
+        (["--beams", "0"], "beams must be in 1..64"),
+        (["--beams", "4", "--temperature", "0.5"], "add --temperature 0"),
         (["--fidelity", "2"], "must be a number in 0..1, or auto"),
         (["--prior", "flows"], "invalid choice: 'flows'"),
         (["-o", "x.doc"], "unknown file ending; sums are written to .csv"),

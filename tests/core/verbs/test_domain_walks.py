@@ -134,6 +134,8 @@ MISTAKES = [
     ("neighbours", ["nowhere", "1236", "--radius", "-1"], "radius must be 0 or more"),
     ("neighbours", ["nowhere", "1236", "--radius", "nan"], "radius must be 0 or more"),
     ("neighbours", ["nowhere", "1236", "--fidelity", "auto"], "give a number"),
+    ("neighbours", ["nowhere", "1236", "--beams", "0"], "beams must be in 1..64"),
+    ("interpolate", ["nowhere", "1236", "11", "--beams", "65"], "beams must be in 1..64"),
     ("neighbours", ["nowhere", "1236", "-n", "0"], "must be a whole number of at least 1"),
 ]
 

@@ -51,6 +51,7 @@ def job() -> Job:
         fidelity=0.05,
         temperature=1.0,
         top_p=1.0,
+        beams=1,
         raw=False,
         reference=None,
         options=FunnelOptions(maximum={"logp": 3.5}, sort=None),

@@ -89,6 +89,7 @@ def test_a_bundle_is_sampled_and_scored(
         (["--moses", "--fidelity", "auto"], 2, "takes a number"),
         (["--moses", "--temperature", "-1"], 2, "temperature must be"),
         (["--moses", "--top-p", "0"], 2, "top_p must be"),
+        (["--moses", "--samples-from", "x.smi", "--beams", "2"], 2, "--beams has no meaning"),
         (["--moses", "--samples-from", "x.smi", "--temperature", "1"], 2, "--temperature has no"),
         (["--moses", "--samples-from", "x.smi", "--top-p", "0.9"], 2, "--top-p has no meaning"),
         (["--moses", "--paths", "3"], 2, "unknown argument --paths"),
