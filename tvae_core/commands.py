@@ -142,6 +142,20 @@ def check_search(args: argparse.Namespace, temperature: float) -> None:
         )
 
 
+def add_walk_arguments(parser: CommandParser) -> None:
+    """How the way between two items is walked."""
+    parser.add_argument("--steps", type=int, default=9, help="points, both ends included")
+    parser.add_argument("--how", choices=("slerp", "lerp"), default="slerp")
+    parser.add_argument("--per-token", action="store_true", help="an arc for each latent token")
+    parser.add_argument(
+        "--distinct",
+        action="store_true",
+        help="only valid items that differ from those before, from eight times as many points",
+    )
+    add_fidelity_argument(parser, "follow the path")
+    add_beams_argument(parser)
+
+
 def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
     """Temperature and nucleus as given; greedy, and of everything, where they are not.
 

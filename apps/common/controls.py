@@ -139,6 +139,7 @@ class WalkSettings:
     how: How
     per_token: bool
     fidelity: float | str | None
+    distinct: bool = False
 
     def told(self) -> dict[str, object]:
         """The settings for captions and files."""
@@ -146,6 +147,7 @@ class WalkSettings:
             "steps": self.steps,
             "how": self.how,
             "per_token": self.per_token,
+            "distinct": self.distinct,
             "fidelity": FOLLOW if self.fidelity is None else self.fidelity,
         }
 
@@ -161,6 +163,13 @@ def walk_controls(bench: Workbench, prefix: str = "", steps: int = 9) -> WalkSet
         required=True,
         key=f"{prefix}walk_how",
         help="slerp: along the arc, where codes of real items lie. lerp: the straight line.",
+        persist_state="session",
+    )
+    distinct = one.checkbox(
+        "different steps only",
+        key=f"{prefix}walk_distinct",
+        help="Leave out what is invalid or has come before, and look for the steps among eight "
+        "times as many points.",
         persist_state="session",
     )
     mode = three.segmented_control(
@@ -186,7 +195,7 @@ def walk_controls(bench: Workbench, prefix: str = "", steps: int = 9) -> WalkSet
     elif mode == NUMBER:
         with three:
             fidelity = fidelity_dial(bench.space.model.config, f"{prefix}walk_fidelity", 0.5)
-    return WalkSettings(int(count), how, per_token, fidelity)
+    return WalkSettings(int(count), how, per_token, fidelity, distinct)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,21 @@ from apps.item_parts.spec import Spec
 from apps.item_parts.view import draw_large, item_card, thumbnail
 from apps.item_parts.workplace import downloads, frame, novelty, row_of
 from tvae_core.space import PathPoint
+from tvae_core.steps import walk
 
 
-def walk(bench: Workbench, a: Item, b: Item, chosen: WalkSettings) -> list[PathPoint]:
+def walked(bench: Workbench, a: Item, b: Item, chosen: WalkSettings) -> list[PathPoint]:
     """The points of the path, decoded in turn with the other sessions."""
     with bench.lock, torch.inference_mode():
-        return bench.space.interpolate(
-            a.text, b.text, chosen.steps, chosen.how, chosen.per_token, chosen.fidelity
+        return walk(
+            bench.space,
+            a.text,
+            b.text,
+            chosen.steps,
+            chosen.how,
+            chosen.per_token,
+            chosen.fidelity,
+            chosen.distinct,
         )
 
 
@@ -148,7 +156,7 @@ def main() -> None:
         points = remember(
             f"{spec.prefix}walk",
             (bench.hash, a.text, b.text, chosen),
-            lambda: walk(bench, a, b, chosen),
+            lambda: walked(bench, a, b, chosen),
         )
         settings = {"from": a.canonical, "to": b.canonical, **chosen.told()}
         draw_path(spec, bench, points, (a, b), settings)

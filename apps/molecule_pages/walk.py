@@ -18,6 +18,7 @@ from apps.molecule_parts.workplace import frame, known_set, provenance, row_of, 
 from domains.smiles.domain import EXAMPLES
 from tvae_core.domain import DomainError
 from tvae_core.space import PathPoint
+from tvae_core.steps import walk
 
 
 def molecule_of(text: str, which: str) -> Facts:
@@ -32,11 +33,18 @@ def molecule_of(text: str, which: str) -> Facts:
     return facts
 
 
-def walk(bench: Workbench, a: Facts, b: Facts, chosen: WalkSettings) -> list[PathPoint]:
+def walked(bench: Workbench, a: Facts, b: Facts, chosen: WalkSettings) -> list[PathPoint]:
     """The points of the path, decoded in turn with the other sessions."""
     with bench.lock, torch.inference_mode():
-        return bench.space.interpolate(
-            a.smiles, b.smiles, chosen.steps, chosen.how, chosen.per_token, chosen.fidelity
+        return walk(
+            bench.space,
+            a.smiles,
+            b.smiles,
+            chosen.steps,
+            chosen.how,
+            chosen.per_token,
+            chosen.fidelity,
+            chosen.distinct,
         )
 
 
@@ -133,7 +141,7 @@ def main() -> None:
         points = remember(
             "walk",
             (bench.hash, a.smiles, b.smiles, chosen),
-            lambda: walk(bench, a, b, chosen),
+            lambda: walked(bench, a, b, chosen),
         )
         settings = {"from": a.smiles, "to": b.smiles, **chosen.told()}
         draw_path(bench, points, [facts_of(point.text) for point in points], settings)

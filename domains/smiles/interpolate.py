@@ -14,22 +14,20 @@ from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.scores import score_all
 from tvae_core.cli import CommandError, run_command
 from tvae_core.commands import (
-    add_fidelity_argument,
     add_run_arguments,
+    add_walk_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
 )
+from tvae_core.steps import walk
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     parser = parser_for(COMMANDS, "interpolate", __doc__ or "")
     parser.add_argument("items", nargs="+", metavar="[CKPT] A B")
-    parser.add_argument("--steps", type=int, default=9, help="points, both ends included")
-    parser.add_argument("--how", choices=("slerp", "lerp"), default="slerp")
-    parser.add_argument("--per-token", action="store_true", help="an arc for each latent token")
-    add_fidelity_argument(parser, "follow the path")
+    add_walk_arguments(parser)
     parser.add_argument("-o", "--output", default=None, metavar="FILE")
     parser.add_argument("--format", choices=tuple(FORMATS), default=None)
     add_run_arguments(parser)
@@ -44,8 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_writable(args.output, args.format)
     space = open_space(args, domain)
     ends = [verdict.canonical or "" for verdict in domain.check([first, last])]
-    points = space.interpolate(
-        ends[0], ends[1], args.steps, args.how, args.per_token, args.fidelity
+    points = walk(
+        space,
+        ends[0],
+        ends[1],
+        args.steps,
+        args.how,
+        args.per_token,
+        args.fidelity,
+        args.distinct,
     )
     verdicts = domain.check([point.text for point in points])
     texts = [v.canonical or p.text for v, p in zip(verdicts, points, strict=True)]
@@ -80,7 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             "b": ends[1],
             "how": args.how,
             "per_token": args.per_token,
+            "distinct": args.distinct,
             "fidelity": "path" if args.fidelity is None else args.fidelity,
+            "beams": space.beams,
         }
         write_molecules(args.output, rows, args.format, origin)
         print(f"wrote {len(rows)} molecules to {args.output}", file=sys.stderr)

@@ -14,6 +14,7 @@ from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel import Funnel, FunnelOptions
 from tvae_core.cli import Bar, CommandError, positive_int, run_command
 from tvae_core.commands import (
+    add_beams_argument,
     add_fidelity_argument,
     add_run_arguments,
     open_space,
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("-n", "--n", type=positive_int, default=50, help="codes to decode")
     parser.add_argument("--radius", type=float, default=0.5)
     add_fidelity_argument(parser, "that of the radius")
+    add_beams_argument(parser)
     parser.add_argument("--alerts", default="none", help="catalogues, all or none")
     parser.add_argument("-o", "--output", default=None, metavar="FILE")
     parser.add_argument("--format", choices=tuple(FORMATS), default=None)
@@ -69,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "n": args.n,
             "radius": args.radius,
             "fidelity": found.fidelity,
+            "beams": space.beams,
         }
         write_molecules(args.output, rows, args.format, origin)
         print(f"wrote {len(rows)} molecules to {args.output}", file=sys.stderr)

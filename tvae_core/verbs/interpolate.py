@@ -12,9 +12,8 @@ import numpy as np
 from tvae_core.cli import CommandError
 from tvae_core.commands import (
     DomainCommands,
-    add_beams_argument,
-    add_fidelity_argument,
     add_run_arguments,
+    add_walk_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
@@ -22,6 +21,7 @@ from tvae_core.commands import (
 from tvae_core.domain import FloatArray, Verdict
 from tvae_core.similarity import Similarity, similarity_of
 from tvae_core.space import LatentSpace, PathPoint
+from tvae_core.steps import walk
 from tvae_core.verbs.arguments import read_item, split_items
 from tvae_core.verbs.output import (
     add_output_arguments,
@@ -49,11 +49,7 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
     """
     parser = parser_for(commands, "interpolate", _ABOUT.format(unit=commands.unit))
     parser.add_argument("items", nargs="*", metavar="[CKPT] A B")
-    parser.add_argument("--steps", type=int, default=9, help="points, both ends included")
-    parser.add_argument("--how", choices=("slerp", "lerp"), default="slerp")
-    parser.add_argument("--per-token", action="store_true", help="an arc for each latent token")
-    add_fidelity_argument(parser, "follow the path")
-    add_beams_argument(parser)
+    add_walk_arguments(parser)
     add_output_arguments(parser, commands)
     add_run_arguments(parser)
     before, after = split_items(argv)
@@ -65,7 +61,7 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
     if args.output:
         check_output(args.output, commands, args.format)
     space = open_space(args, commands.domain)
-    points = space.interpolate(a, b, args.steps, args.how, args.per_token, args.fidelity)
+    points = walk(space, a, b, args.steps, args.how, args.per_token, args.fidelity, args.distinct)
     verdicts = commands.domain.check([point.text for point in points])
     rows = _rows(commands, space, points, verdicts, (a, b))
     print(_table(rows, commands))
@@ -81,6 +77,7 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
             "steps": args.steps,
             "how": args.how,
             "per_token": args.per_token,
+            "distinct": args.distinct,
             "fidelity": "path" if args.fidelity is None else args.fidelity,
             "beams": space.beams,
         }

@@ -13,6 +13,7 @@ import pytest
 
 from tvae_core.similarity import similarity_of
 from tvae_core.space import LatentSpace
+from tvae_core.steps import walk
 
 Command = Callable[..., Any]
 
@@ -37,6 +38,8 @@ def ends(space: LatentSpace, trained: Any) -> tuple[str, str]:
         {"how": "lerp", "per_token": True},
         {"fidelity": 0.25},
         {"fidelity": "auto", "steps": 5},
+        {"distinct": True},
+        {"beams": 4},
     ],
     ids=str,
 )
@@ -51,7 +54,11 @@ def test_a_walk(
         flags += [flag] if value is True else [flag, value]
     result = command("interpolate", f"item:{ends[0]}", " ".join(ends[1]), *flags, "-o", path)
     assert result.code == 0, result.err
-    points = space.interpolate(*ends, **settings)
+    settings = dict(settings)
+    beams = settings.pop("beams", 1)
+    before, space.beams = space.beams, beams
+    points = walk(space, *ends, **settings)
+    space.beams = before
     verdicts = space.domain.check([point.text for point in points])
     forms = [v.canonical or p.text for v, p in zip(verdicts, points, strict=True)]
     rows = rows_of(path)
@@ -64,6 +71,8 @@ def test_a_walk(
     origin = json.loads(rows[0]["provenance"])
     assert (origin["a"], origin["b"]) == ends
     assert origin["fidelity"] == settings.get("fidelity", "path")
+    assert origin["distinct"] == settings.get("distinct", False)
+    assert origin["beams"] == beams
     head, *lines = result.out.splitlines()
     assert head.split() == ["t", "fidelity", "to", "A", "to", "B", "sum"]
     for line, point, verdict, form in zip(lines, points, verdicts, forms, strict=False):
