@@ -81,6 +81,12 @@ def test_walk_page(item_app: Opened, entry: AppEntry, commands: DomainCommands) 
     app.segmented_control(key=f"{entry.name}_walk_how").set_value("lerp").run()
     assert "of 3 steps between are valid" in markdown_of(app)
     assert not app.error
+    app.checkbox(key=f"{entry.name}_walk_distinct").check().run()
+    assert not app.exception
+    points = app.session_state[f"_{entry.name}_walk"][1]
+    between = commands.domain.check([point.text for point in points[1:-1]])
+    assert all(verdict.ok for verdict in between)
+    assert len({verdict.canonical for verdict in between}) == len(between)
     bad = {
         "python_code": "f(1",
         "headlines": "rain rain rain",

@@ -115,6 +115,12 @@ def test_walk_page(opened: Callable[..., AppTest]) -> None:
         app.segmented_control(key="walk_how").set_value(how).run()
         assert "of 3 steps between are valid" in markdown_of(app)
         assert not app.exception
+    app.checkbox(key="walk_distinct").check().run()
+    assert not app.exception
+    points = app.session_state["_walk"][1]
+    between = SmilesDomain().check([point.text for point in points[1:-1]])
+    assert all(verdict.ok for verdict in between)
+    assert len({verdict.canonical for verdict in between}) == len(between) > 0
     app.text_input(key="end").set_value("c1ccccc").run()
     assert [error.value for error in app.error] == [
         "The last molecule: ring 1 opened here is never closed (at character 2)"
