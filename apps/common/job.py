@@ -38,6 +38,8 @@ class Job:
         top_p: nucleus of the decoding; 1 is all.
         seed: of the decoding.
         settings: what was asked for, in words and numbers, for downloads and captions.
+        random: whether the codes are random samples, which are searched with the space's
+            `sample_beams`, others with its `beams`.
     """
 
     n: int
@@ -47,6 +49,7 @@ class Job:
     top_p: float = 1.0
     seed: int = 0
     settings: dict[str, object] = field(default_factory=dict)
+    random: bool = False
     texts: list[str] = field(default_factory=list)
     codes: list[Tensor] = field(default_factory=list)
     stopped: bool = False
@@ -87,7 +90,7 @@ class Job:
                 seed=self.seed,
                 first_row=start,
                 batch_size=count,
-                beams=bench.space.sample_beams,
+                beams=bench.space.sample_beams if self.random else None,
             )
             self.codes.append(codes)
             self.texts += texts
@@ -120,7 +123,7 @@ def sampling(
 
     asked = {"n": n, "seed": seed, "prior": prior, "fidelity": fidelity}
     asked |= {"temperature": temperature, "top_p": top_p}
-    return Job(n, draw, fidelity, temperature, top_p, seed, asked | settings)
+    return Job(n, draw, fidelity, temperature, top_p, seed, asked | settings, random=True)
 
 
 def sampling_by_default(
@@ -136,7 +139,7 @@ def sampling_by_default(
 def of_codes(
     codes: Tensor, fidelity: float | Tensor | str, settings: Mapping[str, object] | None = None
 ) -> Job:
-    """A job that decodes given codes, greedily."""
+    """A job that decodes given codes to their likeliest texts."""
     return Job(
         len(codes),
         lambda _, start, count: codes[start : start + count],
