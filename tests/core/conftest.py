@@ -128,6 +128,15 @@ def tiny_model(tiny_config: Callable[..., TVAEConfig]) -> Callable[..., Transfor
     return make
 
 
+@pytest.fixture(scope="session")
+def ending_model(tiny_model: Callable[..., TransformerVAE]) -> TransformerVAE:
+    """Untrained, with an `<eos>` likely enough that rows end at many lengths."""
+    model = tiny_model()
+    with torch.no_grad():
+        model.embed.weight[2] *= 1.5
+    return model
+
+
 def token_rows(words: Sequence[str]) -> list[torch.Tensor]:
     return [torch.tensor([int(c) + 4 for c in word]) for word in words]
 
