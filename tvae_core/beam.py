@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from tvae_core.decoder import DecoderCache
 from tvae_core.model import TransformerVAE
 
 Progress = Callable[[int, int], None]
@@ -32,6 +33,23 @@ def check_beams(beams: int) -> None:
         raise ValueError(f"beams must be in 1..{MAX_BEAMS} (1 is greedy), not {beams}")
 
 
+def begin(model: TransformerVAE, latents: Tensor, sigma: Tensor, limit: int) -> DecoderCache:
+    """The decoder's cache for rows of at most `limit` tokens from latents `(b, n_latent, size)`."""
+    memory, summary = model.memory(latents.to(model.dtype), sigma)
+    return model.decoder.start(memory, summary, capacity=min(limit + 1, 32))
+
+
+def next_logits(model: TransformerVAE, token: Tensor, cache: DecoderCache, limit: int) -> Tensor:
+    """Logits `(b, vocab)` in fp32 after one more token `(b,)`; -inf for what never follows."""
+    if cache.full:
+        cache.grow(min(2 * cache.filled, limit + 1))
+    states = model.decoder.step(model.embed_tokens(token[:, None]), cache)
+    logits = model.logits(states)[:, 0].float()
+    config = model.config
+    logits[:, [config.pad_token_id, config.bos_token_id, config.mask_token_id]] = float("-inf")
+    return logits
+
+
 def search_batch(
     model: TransformerVAE, latents: Tensor, sigma: Tensor, beams: int, limit: int
 ) -> list[list[int]]:
@@ -48,12 +66,9 @@ def search_batch(
         One list of tokens a code, without special tokens.
     """
     config, device = model.config, latents.device
-    never = [config.pad_token_id, config.bos_token_id, config.mask_token_id]
     batch = latents.shape[0]
-    memory, summary = model.memory(latents.to(model.dtype), sigma)
-    cache = model.decoder.start(memory, summary, capacity=min(limit + 1, 32))
     rows = torch.arange(batch, device=device).repeat_interleave(beams)
-    cache = cache.select(rows)
+    cache = begin(model, latents, sigma, limit).select(rows)
     found: list[list[int]] = [[] for _ in range(batch)]
     alive = torch.arange(batch, device=device)
     out = torch.full((batch, beams, 0), config.pad_token_id, device=device)
@@ -62,12 +77,7 @@ def search_batch(
     ended = torch.zeros((batch, beams), dtype=torch.bool, device=device)
     token = torch.full((batch * beams,), config.bos_token_id, device=device)
     for step in range(limit + 1):
-        if cache.full:
-            cache.grow(min(2 * cache.filled, limit + 1))
-        logits = model.logits(model.decoder.step(model.embed_tokens(token[:, None]), cache))[:, 0]
-        logits = logits.float()
-        logits[:, never] = float("-inf")
-        gain = logits.log_softmax(-1).view(len(alive), beams, -1)
+        gain = next_logits(model, token, cache, limit).log_softmax(-1).view(len(alive), beams, -1)
         if step == limit:
             last = torch.full_like(gain, float("-inf"))
             last[..., config.eos_token_id] = gain[..., config.eos_token_id]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tvae_core.beam import check_beams, search_batch
+from tvae_core.beam import begin, check_beams, next_logits, search_batch
 from tvae_core.model import TransformerVAE
 from tvae_core.rng import uniform_rows
 
@@ -132,20 +132,14 @@ def _decode_batch(
     ends: Tensor | None,
 ) -> list[list[int]]:
     config, device = model.config, latents.device
-    never = [config.pad_token_id, config.bos_token_id, config.mask_token_id]
     batch = latents.shape[0]
-    memory, summary = model.memory(latents.to(model.dtype), sigma)
-    cache = model.decoder.start(memory, summary, capacity=min(limit + 1, 32))
+    cache = begin(model, latents, sigma, limit)
     out = torch.full((batch, limit), config.pad_token_id, device=device)
     alive = torch.arange(batch, device=device)
     token = torch.full((batch,), config.bos_token_id, device=device)
     done = torch.zeros(batch, dtype=torch.bool, device=device)
     for step in range(limit + 1):
-        if cache.full:
-            cache.grow(min(2 * cache.filled, limit + 1))
-        logits = model.logits(model.decoder.step(model.embed_tokens(token[:, None]), cache))[:, 0]
-        logits = logits.float()
-        logits[:, never] = float("-inf")
+        logits = next_logits(model, token, cache, limit)
         if ends is not None:
             over = ends <= step
             logits = logits.masked_fill(over[:, None], float("-inf"))

@@ -18,6 +18,7 @@ from tvae_core.model import TransformerVAE
 from tvae_core.prior import PriorSet
 from tvae_core.space import LatentSpace
 
+ODD: list[Any] = [[1], {"sample_fidelity": "high"}, {"sample_fidelity": None}]
 MANIFEST = {"domain": "toy", "seed": 3, "defaults": {"sample_fidelity": 0.25}}
 
 
@@ -236,17 +237,7 @@ def test_an_impossible_manifest_is_refused(changes: dict[str, Any], bundle: Path
     refused(bundle)
 
 
-@pytest.mark.parametrize(
-    "defaults",
-    [
-        [1],
-        {"sample_fidelity": "high"},
-        {"sample_fidelity": None},
-        {"beams": 0},
-        {"beams": 1e9},
-        {"sample_beams": 65},
-    ],
-)
+@pytest.mark.parametrize("defaults", [*ODD, {"beams": 0}, {"beams": 1e9}, {"sample_beams": 65}])
 def test_impossible_defaults_are_refused(defaults: Any, bundle: Path, toy: Any) -> None:
     reseal(bundle, defaults=defaults)
     with pytest.raises(BundleError, match=r"manifest\.json"):
