@@ -51,9 +51,14 @@ def next_logits(model: TransformerVAE, token: Tensor, cache: DecoderCache, limit
 
 
 def search_batch(
-    model: TransformerVAE, latents: Tensor, sigma: Tensor, beams: int, limit: int
-) -> list[list[int]]:
-    """The best row of each code among those that a beam search meets.
+    model: TransformerVAE,
+    latents: Tensor,
+    sigma: Tensor,
+    beams: int,
+    limit: int,
+    every: bool = False,
+) -> list[list[list[int]]]:
+    """The rows of each code that a beam search ends with.
 
     Args:
         model: in eval mode.
@@ -61,15 +66,16 @@ def search_batch(
         sigma: `(b,)` noise levels the decoder is told.
         beams: rows kept a code; 1 is greedy decoding.
         limit: longest row in tokens.
+        every: all `beams` rows of a code; otherwise the best one alone, which takes fewer steps.
 
     Returns:
-        One list of tokens a code, without special tokens.
+        For each code its rows, best first, as lists of tokens without special tokens.
     """
     config, device = model.config, latents.device
     batch = latents.shape[0]
     rows = torch.arange(batch, device=device).repeat_interleave(beams)
     cache = begin(model, latents, sigma, limit).select(rows)
-    found: list[list[int]] = [[] for _ in range(batch)]
+    found: list[list[list[int]]] = [[] for _ in range(batch)]
     alive = torch.arange(batch, device=device)
     out = torch.full((batch, beams, 0), config.pad_token_id, device=device)
     scores = torch.full((batch, beams), float("-inf"), device=device)
@@ -92,12 +98,12 @@ def search_batch(
         ended = ended.gather(1, parent) | (token == config.eos_token_id)
         out = torch.cat((out, token.masked_fill(ended, config.pad_token_id)[..., None]), -1)
         rows = (parent + beams * torch.arange(len(alive), device=device)[:, None]).flatten()
-        done = ended[:, 0]
+        done = ended.all(1) if every else ended[:, 0]
         if step == limit:
             done = torch.ones_like(done)
         for index in done.nonzero()[:, 0].tolist():
-            best = out[index, 0]
-            found[int(alive[index])] = best[best != config.pad_token_id].tolist()
+            best = out[index] if every else out[index, :1]
+            found[int(alive[index])] = [row[row != config.pad_token_id].tolist() for row in best]
         keep = (~done).nonzero()[:, 0]
         if len(keep) == 0:
             break

@@ -32,6 +32,7 @@ from tvae_core.config import TVAEConfig
 from tvae_core.files import json_text, sha256_file, whole_folder
 from tvae_core.model import TransformerVAE
 from tvae_core.prior import PriorSet
+from tvae_core.verified import check_cycles
 
 FORMAT_VERSION = 1
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "prior.safetensors", "manifest.json")
@@ -152,6 +153,7 @@ def load_bundle(
             raise ValueError("sample_top_p is not above 0 and at most 1")
         for name in ("beams", "sample_beams"):
             check_beams(int(defaults.get(name, 1)))
+        check_cycles(int(defaults.get("cycles", 0)))
     with _reading(folder / "prior.safetensors"):
         check_header(folder / "prior.safetensors", prior_shapes)
         priors = PriorSet(config.code_size, width, depth)

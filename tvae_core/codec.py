@@ -14,6 +14,7 @@ from tvae_core.domain import Domain, DomainError
 from tvae_core.generate import decode_latents
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import sigma_of
+from tvae_core.verified import check_cycles, decode_verified
 
 Progress = Callable[[int, int], None]
 AUTO_SETTINGS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
@@ -31,11 +32,21 @@ class Codec:
     Attributes:
         beams: rows searched side by side for the likeliest text of a code; 1 is greedy.
         sample_beams: the same for random samples, where temperature 0 is asked for.
+        cycles: most cycles in which `rebuild` looks for the text that a real item's code has.
     """
 
     def __init__(self, model: TransformerVAE, tokenizer: Any, domain: Domain) -> None:
         self.model, self.tokenizer, self.domain = model, tokenizer, domain
-        self.beams, self.sample_beams = 1, 1
+        self.beams, self.sample_beams, self.cycles = 1, 1, 0
+
+    def search(self, beams: int | None = None, cycles: int | None = None) -> None:
+        """Takes these for every verb from now on; raises `ValueError` for impossible numbers."""
+        if beams is not None:
+            check_beams(beams)
+            self.beams = self.sample_beams = beams
+        if cycles is not None:
+            check_cycles(cycles)
+            self.cycles = cycles
 
     @torch.inference_mode()
     def encode(
@@ -163,6 +174,56 @@ class Codec:
                 progress(len(latents) - len(left), len(latents))
         return texts
 
+    def rebuild(
+        self,
+        latents: Tensor,
+        fidelity: float | Tensor | str = 1.0,
+        batch_size: int = 256,
+        progress: Progress | None = None,
+    ) -> list[str]:
+        """The likeliest texts of real items' codes: `decode`, but verified where that is possible.
+
+        At the most faithful setting of the dial, which asks for the item itself, texts are encoded
+        again, and others are tried where another code comes back (`tvae_core.verified`), in at
+        most `cycles` cycles. At all other settings it is `decode`.
+
+        Args:
+            latents: `(n, n_latent, latent_size)`, as `encode` gives them.
+            fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`.
+            batch_size: rows decoded at once.
+            progress: called with (done, total).
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        if isinstance(fidelity, str) or not self.cycles:
+            return self.decode(latents, fidelity, batch_size=batch_size, progress=progress)
+        sigma = sigma_of(self.model.config, fidelity).expand(len(latents))
+        faithful = sigma <= self.model.config.sigma_min * (1 + 1e-4)
+        setting = torch.as_tensor(fidelity, dtype=torch.float32).expand(len(latents))
+        texts = [""] * len(latents)
+        verified, others = faithful.nonzero()[:, 0], (~faithful).nonzero()[:, 0]
+
+        def tell(done: int, total: int) -> None:
+            if progress is not None:
+                progress(len(latents) - total + done, len(latents))
+
+        if len(others):
+            found = self.decode(latents[others], setting[others], batch_size=batch_size)
+            for index, text in zip(others.tolist(), found, strict=True):
+                texts[index] = text
+        found = decode_verified(
+            self,
+            latents[verified],
+            cycles=self.cycles,
+            beams=self.beams,
+            batch_size=batch_size,
+            progress=tell,
+        )
+        for index, text in zip(verified.tolist(), found, strict=True):
+            texts[index] = text
+        return texts
+
     def reconstruct(self, texts: Sequence[str], fidelity: float | str = 1.0) -> list[str]:
-        """Encodes and decodes texts."""
-        return self.decode(self.encode(texts), fidelity)
+        """Encodes and decodes texts, see `rebuild`."""
+        return self.rebuild(self.encode(texts), fidelity)

@@ -23,6 +23,7 @@ from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_pre
 from tvae_core.presets import Merged as Merged
 from tvae_core.space import LatentSpace
 from tvae_core.tables import dial_table as dial_table
+from tvae_core.verified import MAX_CYCLES, check_cycles
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,18 @@ def add_beams_argument(parser: CommandParser) -> None:
     )
 
 
+def add_cycles_argument(parser: CommandParser) -> None:
+    """How long the text that a real item's code has is looked for."""
+    parser.add_argument(
+        "--cycles",
+        type=int,
+        default=None,
+        metavar="N",
+        help="where a real item's code is decoded most faithfully: times that other texts are "
+        f"tried while another code comes back, 0 to {MAX_CYCLES} (default: the bundle's)",
+    )
+
+
 def check_search(args: argparse.Namespace, temperature: float) -> None:
     """Refuses a search for the likeliest text where texts are drawn at random.
 
@@ -154,6 +167,7 @@ def add_walk_arguments(parser: CommandParser) -> None:
     )
     add_fidelity_argument(parser, "follow the path")
     add_beams_argument(parser)
+    add_cycles_argument(parser)
 
 
 def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
@@ -193,15 +207,14 @@ def open_space(args: argparse.Namespace, domain: Domain) -> LatentSpace:
     Raises:
         BundleError: a bundle that cannot be used.
         CommandError: a device that is not there.
-        ValueError: an impossible number of beams.
+        ValueError: an impossible number of beams or cycles.
     """
-    beams = getattr(args, "beams", None)
-    if beams is not None:
-        check_beams(beams)
+    beams, cycles = getattr(args, "beams", None), getattr(args, "cycles", None)
+    check_beams(1 if beams is None else beams)
+    check_cycles(cycles or 0)
     device = use_machine(args)
     space = LatentSpace.load(args.bundle, domain, device)
-    if beams is not None:
-        space.search(beams)
+    space.search(beams, cycles)
     return space
 
 

@@ -4,7 +4,9 @@ Names of the numbers (DESIGN's): `reconstruction_exact`, `token_accuracy`, `cycl
 `prior_valid`, `prior_unique`, `prior_novel`, `interpolation_valid`, `interpolation_distinct`.
 Validity is raw: one decoding a code at one setting, no filter and no second try, but for the
 numbers that say `auto`. Held-out items and paths are decoded with the space's beams, samples with
-its `sample_beams`; both are among the numbers. With `geometry`, also `tvae_core.walks` and
+its `sample_beams`; held-out items at the dial's end and the ends of paths that are followed are
+verified (`tvae_core.verified`); `reconstruction_exact_likeliest` is without that, `..._greedy` also
+without beams. All these settings are among the numbers. With `geometry`, also `tvae_core.walks` and
 `tvae_core.geometry`.
 """
 
@@ -99,7 +101,8 @@ def _decode_paths(
         setting = along.repeat(len(paths))
     else:
         setting = fidelity
-    texts = space.decode(paths.flatten(0, 1), setting)
+    read = space.rebuild if fidelity is None else space.decode
+    texts = read(paths.flatten(0, 1), setting)
     return [texts[i : i + PATH_STEPS] for i in range(0, len(texts), PATH_STEPS)]
 
 
@@ -157,7 +160,7 @@ def evaluate(
     out = Evaluation()
     for index, setting in enumerate(dial):
         tell(f"dial {setting:.2f}", index, total)
-        decoded = space.decode(codes, setting)
+        decoded = space.rebuild(codes, setting)
         back = encode_some(space, decoded)
         sampled = space.sample(n_samples, seed, prior, setting, 0.0).texts
         row = {
@@ -174,12 +177,16 @@ def evaluate(
     decoded = space.decode(codes, chosen)
     back = encode_some(space, decoded)
     following = _decode_paths(space, paths, None)
-    exact = greedy = reconstruction(space, wanted, space.decode(codes, 1.0))
+    exact = likeliest = greedy = reconstruction(space, wanted, space.rebuild(codes, 1.0))
+    if space.cycles:
+        likeliest = greedy = reconstruction(space, wanted, space.decode(codes, 1.0))
     if space.beams > 1:
         greedy = reconstruction(space, wanted, space.decode(codes, 1.0, beams=1))
     out.metrics = {
         "reconstruction_exact": exact,
+        "reconstruction_exact_likeliest": likeliest,
         "reconstruction_exact_greedy": greedy,
+        "cycles": float(space.cycles),
         "beams": float(space.beams),
         "sample_beams": float(space.sample_beams),
         "token_accuracy": teacher_forced_accuracy(space, texts),
@@ -235,7 +242,7 @@ def choose_settings(
     seed: int = 1,
     stage: Stage | None = None,
 ) -> dict[str, float]:
-    """Defaults for a bundle: the space's beams, and the most faithful settings valid enough.
+    """Defaults for a bundle: the space's own search, and the most faithful settings valid enough.
 
     Args:
         space: what is measured.
@@ -264,7 +271,7 @@ def choose_settings(
             space.tokenizer,
             space.priors,
             space.domain,
-            {"path_noise": scale, "beams": space.beams},
+            {"path_noise": scale, "beams": space.beams, "cycles": space.cycles},
         )
         metrics = interpolation_metrics(trial, _decode_paths(trial, paths, None))
         found[scale] = metrics["interpolation_valid"]
@@ -272,4 +279,9 @@ def choose_settings(
             break
     tell("done", total, total)
     noise = max(found, key=lambda scale: found[scale])
-    return {"sample_fidelity": chosen, "path_noise": noise, "beams": float(space.beams)}
+    return {
+        "sample_fidelity": chosen,
+        "path_noise": noise,
+        "beams": float(space.beams),
+        "cycles": float(space.cycles),
+    }

@@ -16,6 +16,7 @@ from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
 from tvae_core.commands import (
     DomainCommands,
     add_beams_argument,
+    add_cycles_argument,
     add_space_arguments,
     open_space,
     parser_for,
@@ -125,6 +126,7 @@ def _parser(commands: DomainCommands, note: str) -> CommandParser:
     parser.add_argument("--paths", type=int, default=200, help="interpolation paths a setting")
     parser.add_argument("--prior", choices=PRIORS, default="flow")
     add_beams_argument(parser)
+    add_cycles_argument(parser)
     parser.add_argument("--json", default=None, metavar="FILE", help="also write one flat object")
     parser.add_argument(
         "--plot", default=None, metavar="FILE", help="also draw it all, as .svg, .png or .pdf"

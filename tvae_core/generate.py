@@ -85,16 +85,14 @@ def decode_latents(
     limit = max(lengths, default=1) if lengths is not None else max_length
     limit = limit or model.config.max_length
     searched = beams > 1 and temperature < _GREEDY and lengths is None
-    together = batch_size // beams if searched else batch_size
-    held = model.decoder.cache_bytes(limit + 1) * (beams if searched else 1)
-    batch_size = max(1, min(together, _CACHE_BYTES // held))
+    batch_size = _together(model, batch_size, beams if searched else 1, limit)
     rows: list[list[int]] = []
     for start in range(0, n, batch_size):
         stop = min(start + batch_size, n)
         part = latents[start:stop].to(model.device)
         level = levels[start:stop].to(model.device)
         if searched:
-            rows += search_batch(model, part, level, beams, limit)
+            rows += [best[0] for best in search_batch(model, part, level, beams, limit)]
             if progress is not None:
                 progress(stop, n)
             continue
@@ -118,6 +116,47 @@ def decode_latents(
         rows += tokens
         if progress is not None:
             progress(stop, n)
+    return rows
+
+
+def _together(model: TransformerVAE, batch_size: int, beams: int, limit: int) -> int:
+    """Codes whose rows are decoded at once."""
+    held = model.decoder.cache_bytes(limit + 1) * beams
+    return max(1, min(batch_size // beams, _CACHE_BYTES // held))
+
+
+@torch.inference_mode()
+def decode_candidates(
+    model: TransformerVAE,
+    latents: Tensor,
+    sigma: Tensor | float,
+    beams: int,
+    batch_size: int = 256,
+) -> list[list[list[int]]]:
+    """All rows that a beam search of each latent ends with.
+
+    Args:
+        model: in eval mode.
+        latents: `(n, n_latent, latent_size)`.
+        sigma: noise level the decoder is told, `(n,)` or one number.
+        beams: rows searched side by side.
+        batch_size: rows decoded at once.
+
+    Returns:
+        For each latent `beams` lists of tokens, likeliest first; fewer where there are no more.
+
+    Raises:
+        ValueError: for an impossible number of beams.
+    """
+    check_beams(beams)
+    limit = model.config.max_length
+    levels = torch.as_tensor(sigma, dtype=torch.float32).expand(len(latents))
+    size = _together(model, batch_size, beams, limit)
+    rows: list[list[list[int]]] = []
+    for start in range(0, len(latents), size):
+        part = latents[start : start + size].to(model.device)
+        level = levels[start : start + size].to(model.device)
+        rows += search_batch(model, part, level, beams, limit, every=True)
     return rows
 
 

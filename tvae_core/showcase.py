@@ -87,7 +87,7 @@ def make_showcase(
         raise ValueError(f"a showcase needs at least 2 held-out items, not {len(texts)}")
     codes = space.encode(texts)
     wanted = [verdict.canonical for verdict in space.domain.check(texts)]
-    decoded = space.decode(codes, 1.0)
+    decoded = space.rebuild(codes, 1.0)
     sampled = space.sample(n_samples, seed, prior, fidelity, 0.0)
     pairs = min(n_paths, len(texts) // 2)
     paths = torch.stack(
@@ -95,7 +95,7 @@ def make_showcase(
     )
     if fidelity is None:
         read, along = space.follow(paths)
-        walked = space.decode(read.flatten(0, 1), along.repeat(pairs))
+        walked = space.rebuild(read.flatten(0, 1), along.repeat(pairs))
     else:
         walked = space.decode(paths.flatten(0, 1), fidelity)
     walks = [walked[i : i + STEPS] for i in range(0, len(walked), STEPS)]

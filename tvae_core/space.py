@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from tvae_core import latent_ops
-from tvae_core.beam import check_beams
 from tvae_core.checkpoint import Bundle, load_bundle
 from tvae_core.codec import Codec, Progress
 from tvae_core.domain import Domain
@@ -77,9 +76,11 @@ class LatentSpace(Codec):
             "path_noise": 2.0,
             "beams": 1.0,
             "sample_beams": 1.0,
+            "cycles": 0.0,
         } | (defaults or {})
         self.beams = int(self.defaults["beams"])
         self.sample_beams = int(self.defaults["sample_beams"])
+        self.cycles = int(self.defaults["cycles"])
         self._bundle = bundle
 
     @classmethod
@@ -134,11 +135,6 @@ class LatentSpace(Codec):
         nucleus = self.defaults["sample_top_p"] if top_p is None else top_p
         check_sampling(heat, nucleus)
         return heat, nucleus
-
-    def search(self, beams: int) -> None:
-        """Takes these beams for every verb from now on; ValueError for an impossible number."""
-        check_beams(beams)
-        self.beams = self.sample_beams = beams
 
     def sample_batches(
         self,
@@ -223,7 +219,7 @@ class LatentSpace(Codec):
         path = latent_ops.path(codes[0], codes[1], steps, how, per_token)
         if fidelity is None:
             read, settings = self.follow(path[None], how)
-            texts, shown = self.decode(read[0], settings), settings.tolist()
+            texts, shown = self.rebuild(read[0], settings), settings.tolist()
         else:
             texts = self.decode(path, fidelity)
             shown = [float("nan") if isinstance(fidelity, str) else float(fidelity)] * steps

@@ -42,6 +42,7 @@ from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
 from tvae_core.tracking import check_trackers, log_showcase
 from tvae_core.trainer import TVAETrainer
+from tvae_core.verified import MAX_CYCLES
 
 SHOWN = 64
 """Most samples in the showcase at the end of a run."""
@@ -255,7 +256,7 @@ def _judge(
     n = max(settings.eval_items, 16)
     rng = np.random.default_rng(settings.seed + 1)
     own = rows.texts(rng.permutation(len(rows))[: len(texts)].tolist())
-    space.beams = BEAMS
+    space.beams, space.cycles = BEAMS, MAX_CYCLES
     defaults = choose_settings(space, own, settings.target_valid, n, stage=_stages("settings"))
     space.defaults |= defaults
     paths = min(100, len(texts) // 2)

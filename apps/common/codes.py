@@ -39,6 +39,12 @@ def decode(bench: Workbench, codes: Tensor, fidelity: float | Tensor | str) -> l
         return bench.space.decode(codes, fidelity)
 
 
+def rebuild(bench: Workbench, codes: Tensor, fidelity: float | Tensor | str) -> list[str]:
+    """The texts of a few items' own codes, verified at the faithful end of the dial."""
+    with bench.lock, torch.inference_mode():
+        return bench.space.rebuild(codes, fidelity)
+
+
 def noisy_codes(space: LatentSpace, code: Tensor, n: int, radius: float, seed: int) -> Tensor:
     """The codes that `LatentSpace.neighbours` decodes, `(n, n_latent, latent_size)`."""
     noise = normal_rows(0, n, tuple(code.shape), seed, stream=2)

@@ -40,6 +40,7 @@ class Job:
         settings: what was asked for, in words and numbers, for downloads and captions.
         random: whether the codes are random samples, which are searched with the space's
             `sample_beams`, others with its `beams`.
+        of_items: whether they are the codes of real items, decoded by `LatentSpace.rebuild`.
     """
 
     n: int
@@ -50,6 +51,7 @@ class Job:
     seed: int = 0
     settings: dict[str, object] = field(default_factory=dict)
     random: bool = False
+    of_items: bool = False
     texts: list[str] = field(default_factory=list)
     codes: list[Tensor] = field(default_factory=list)
     stopped: bool = False
@@ -82,16 +84,19 @@ class Job:
                 setting = setting[start : start + count]
             began = time.monotonic()
             codes = self.draw(bench.space, start, count)
-            texts = bench.space.decode(
-                codes,
-                setting,
-                self.temperature,
-                self.top_p,
-                seed=self.seed,
-                first_row=start,
-                batch_size=count,
-                beams=bench.space.sample_beams if self.random else None,
-            )
+            if self.of_items:
+                texts = bench.space.rebuild(codes, setting, batch_size=count)
+            else:
+                texts = bench.space.decode(
+                    codes,
+                    setting,
+                    self.temperature,
+                    self.top_p,
+                    seed=self.seed,
+                    first_row=start,
+                    batch_size=count,
+                    beams=bench.space.sample_beams if self.random else None,
+                )
             self.codes.append(codes)
             self.texts += texts
             if count == self.batch:

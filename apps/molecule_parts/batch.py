@@ -226,7 +226,8 @@ def reconstructing(rows: Sequence[Row], fidelity: float, settings: dict[str, obj
     def draw(space: LatentSpace, start: int, count: int) -> Tensor:
         return space.encode(smiles[start : start + count])
 
-    return BatchJob(RECONSTRUCT, list(rows), Job(len(rows), draw, fidelity), 1, settings)
+    job = Job(len(rows), draw, fidelity, of_items=True)
+    return BatchJob(RECONSTRUCT, list(rows), job, 1, settings)
 
 
 def around(

@@ -9,7 +9,7 @@ from torch import Tensor
 from apps.common.bars import Cell, Tone, cells_html
 from apps.common.bundle import Workbench
 from apps.common.cards import Chip, draw_cards
-from apps.common.codes import decode
+from apps.common.codes import rebuild
 from apps.common.page import remember
 from apps.molecule_parts.facts import Facts, facts_of, novelty, similarity
 from apps.molecule_parts.view import follow, molecule_card
@@ -50,7 +50,7 @@ def draw_reconstruction(bench: Workbench, facts: Facts, code: Tensor) -> None:
     texts = remember(
         "reconstruction",
         (bench.hash, facts.smiles),
-        lambda: decode(bench, code.expand(len(SETTINGS), *code.shape), SETTINGS),
+        lambda: rebuild(bench, code.expand(len(SETTINGS), *code.shape), SETTINGS),
     )
     settings = [round(value, 2) for value in SETTINGS.tolist()]
     found = [facts_of(text) for text in texts]

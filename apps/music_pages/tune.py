@@ -7,7 +7,7 @@ from collections import Counter
 import streamlit as st
 
 from apps.common.bundle import Workbench
-from apps.common.codes import decode, encode, matched, noisy_codes
+from apps.common.codes import encode, matched, noisy_codes, rebuild
 from apps.common.dial import fidelity_dial
 from apps.common.job import Job, of_codes, progress_row, work
 from apps.common.page import remember, shown_errors
@@ -43,7 +43,7 @@ def draw_reconstruction(spec: Spec, bench: Workbench, item: Item) -> None:
     text = remember(
         f"{spec.prefix}tune_back",
         (bench.hash, item.text, dial),
-        lambda: decode(bench, encode(bench, [item.text]), dial)[0],
+        lambda: rebuild(bench, encode(bench, [item.text]), dial)[0],
     )
     (back,) = read_items(bench, [text])
     (likeness,) = similarities(bench, [back], item)

@@ -37,7 +37,7 @@ def measure(space: LatentSpace, texts: Sequence[str], plan: Plan) -> dict[str, f
     if not scores:
         return {}
     plan.stage("notes", 0, 3)
-    decoded = space.decode(space.encode(texts), 1.0)
+    decoded = space.reconstruct(texts)
     found: dict[str, float] = {
         "note_accuracy_teacher_forced": teacher_forced_notes(space, texts),
         "token_accuracy_free": token_accuracy_free(space, texts, decoded),
@@ -67,7 +67,7 @@ def _walks(
     follow, settings = space.follow(paths)
     decoded = [
         score_or_none(text)
-        for text in space.decode(follow.flatten(0, 1), settings.repeat(len(pairs)))
+        for text in space.rebuild(follow.flatten(0, 1), settings.repeat(len(pairs)))
     ]
     walked = [decoded[i : i + PATH_STEPS] for i in range(0, len(decoded), PATH_STEPS)]
     shares = np.linspace(0, 1, PATH_STEPS).tolist()

@@ -35,7 +35,7 @@ def measure(space: LatentSpace, texts: Sequence[str], plan: Plan) -> dict[str, f
         samples with a label of at least `CONFIDENT`. `labels_drawn`: distinct labels among those.
     """
     plan.stage("labels", 0, 2)
-    decoded = space.decode(space.encode(texts), 1.0)
+    decoded = space.reconstruct(texts)
     before, after = score_all(texts)["digit"], score_all(decoded)["digit"]
     found = {"label_kept": float(np.mean(before == after))}
     pixels = [share for share in map(_equal_pixels, texts, decoded) if share is not None]

@@ -88,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "distinct": args.distinct,
             "fidelity": "path" if args.fidelity is None else args.fidelity,
             "beams": space.beams,
+            "cycles": space.cycles,
         }
         write_molecules(args.output, rows, args.format, origin)
         print(f"wrote {len(rows)} molecules to {args.output}", file=sys.stderr)

@@ -80,6 +80,7 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
             "distinct": args.distinct,
             "fidelity": "path" if args.fidelity is None else args.fidelity,
             "beams": space.beams,
+            "cycles": space.cycles,
         }
         write_rows(args.output, rows, origin, commands, args.format)
         print(f"wrote {len(rows)} {commands.unit}s to {args.output}", file=sys.stderr)
