@@ -99,9 +99,10 @@ class Evolution:
     """Noise and crossover around the best items found, each by its own encoded code.
 
     A (mu + lambda) evolution strategy in latent space. Every child has a parent drawn from the best
-    `parents` items, better ones more often; some take each latent token from one of two parents;
-    the radius of the noise is drawn log-uniformly, so that near and far steps are both tried. It
-    widens while most children are items already seen, and narrows while nearly all are new.
+    `parents` items, better ones more often; half of them take each latent token from one of two
+    parents. Noise moves some of the tokens, from one to all, as far as if it moved all: what the
+    others hold of the parent stays. Its radius is drawn log-uniformly, wider while most children
+    are items already seen, and narrower while nearly all are new.
     """
 
     def __init__(
@@ -119,11 +120,15 @@ class Evolution:
         weights = 1 / np.arange(1, len(elite) + 1)
         chosen = draws.choice(len(elite), (2, size), p=weights / weights.sum())
         from_second = draws.random((size, self.tokens)) < 0.5
-        from_second &= (draws.random(size) < 0.25)[:, None]
-        per_token = np.repeat(from_second, elite.shape[1] // self.tokens, axis=1)
+        from_second &= (draws.random(size) < 0.5)[:, None]
+        width = elite.shape[1] // self.tokens
+        per_token = np.repeat(from_second, width, axis=1)
         children = np.where(per_token, elite[chosen[1]], elite[chosen[0]])
-        radii = self.scale * self.radius * 2.0 ** draws.uniform(-2, 1, size)
-        noise = draws.standard_normal(children.shape)
+        radii = self.scale * self.radius * 2.0 ** draws.uniform(-0.5, 1, size)
+        moved = draws.integers(1, self.tokens + 1, size)
+        places = draws.random((size, self.tokens)).argsort(1).argsort(1)
+        step = np.where(places < moved[:, None], np.sqrt(self.tokens / moved)[:, None], 0.0)
+        noise = draws.standard_normal(children.shape) * np.repeat(step, width, axis=1)
         return np.asarray(children + radii[:, None] * noise, dtype=np.float64)
 
     def tell(self, codes: FloatArray, ranks: FloatArray) -> None:
