@@ -27,6 +27,8 @@ WATCH = """() => {
   window._watch.observe(app, {attributes: true, attributeFilter: [name], attributeOldValue: true})
 }"""
 """Notes in a page whether its script has run since."""
+PRESSES = 5
+"""Most presses of a button whose download fails."""
 PATIENCE = 900_000
 """Milliseconds for one interaction: that many sessions may come first on a slow machine."""
 
@@ -43,7 +45,7 @@ class Visit:
         shown: what it was shown, by name of the work.
         foreign: markers of other sessions that its pages had.
         lost: connections to the server that were lost, and made anew by the page.
-        again: presses of a button that were lost with the connection, and repeated.
+        again: presses of a button that came to nothing with a lost connection, and were repeated.
     """
 
     page: Page
@@ -126,11 +128,25 @@ class Visit:
         return hashlib.sha256(await answer.body()).hexdigest()
 
     async def download(self, button: str) -> str:
-        """The file behind a download button."""
-        async with self.page.expect_download() as coming:
-            await self.page.get_by_role("button", name=button, exact=True).first.click()
-        file = await coming.value
-        return Path(await file.path()).read_text()
+        """The file behind a download button.
+
+        The server makes it when it is asked for, and forgets it when the page runs again: after a
+        connection that was lost and made anew a person presses the button again, and so does this.
+
+        Raises:
+            RuntimeError: it fails time after time.
+        """
+        failure: str | None = None
+        for attempt in range(PRESSES):
+            await self.rest()
+            async with self.page.expect_download(timeout=PATIENCE) as coming:
+                await self.page.get_by_role("button", name=button, exact=True).first.click()
+            file = await coming.value
+            failure = await file.failure()
+            if failure is None:
+                self.again += attempt
+                return Path(await file.path()).read_text()
+        raise RuntimeError(f"session {self.number}: the download {button} fails: {failure}")
 
 
 def marker_of(number: int) -> str:
