@@ -249,15 +249,15 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
                 "--" + name.replace("_", "-"), type=_reader(kind), default=None, metavar="X"
             )
     args = vars(parser.parse(argv))
-    presets = args.pop("presets") or [commands.default_preset]
+    presets = args.pop("presets") or ["finetune" if args["start"] else commands.default_preset]
     dry = args.pop("dry_run")
     flags = {key: value for key, value in args.items() if value is not None}
     merged = merge(presets, folders, flags)
-    if dry:
-        print(merged.table())
-        return 0
-    from tvae_core.train import train
+    from tvae_core.train import begin, train
 
+    if dry:
+        print(begin(merged, commands.domain.name)[0].table())
+        return 0
     run = train(commands.domain, merged, model_card, commands.extra)
     if run is not None:
         print(dial_table(run.evaluation))
