@@ -20,8 +20,8 @@ from tvae_core.generate import check_sampling
 from tvae_core.measures import Known
 from tvae_core.names import one_line
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
-from tvae_core.presets import Merged as Merged
 from tvae_core.space import LatentSpace
+from tvae_core.start import begin
 from tvae_core.tables import dial_table as dial_table
 from tvae_core.verified import MAX_CYCLES, check_cycles
 
@@ -253,11 +253,11 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
     dry = args.pop("dry_run")
     flags = {key: value for key, value in args.items() if value is not None}
     merged = merge(presets, folders, flags)
-    from tvae_core.train import begin, train
-
     if dry:
         print(begin(merged, commands.domain.name)[0].table())
         return 0
+    from tvae_core.train import train
+
     run = train(commands.domain, merged, model_card, commands.extra)
     if run is not None:
         print(dial_table(run.evaluation))

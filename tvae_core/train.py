@@ -38,8 +38,7 @@ from tvae_core.run_folder import RunFolderError, locked, meet, resume_point, ste
 from tvae_core.set_up import make_trainer, open_items
 from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
-from tvae_core.start import Start, check_checkpoint, configured, first_model, record
-from tvae_core.start import begin as begin
+from tvae_core.start import Start, begin, check_checkpoint, configured, first_model, record
 from tvae_core.tracking import check_trackers, log_showcase
 from tvae_core.trainer import TVAETrainer
 from tvae_core.verified import MAX_CYCLES
