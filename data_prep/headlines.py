@@ -3,12 +3,14 @@
     python -m data_prep.headlines --input news.csv --column headline --label-column category
     python -m data_prep.headlines --input news.tsv.gz --limit 20000 --out data/small
     python -m data_prep.headlines --dataset news_category
+    python -m data_prep.headlines --input mine.csv --bundle domains/headlines/bundle --out data/mine
 
 A .csv, .tsv, .jsonl or .parquet file (also .gz) needs no network; `ag_news` and `news_category` are
 fetched with ``datasets``. Texts are made canonical (Unicode NFC, single spaces); what the domain's
 checks refuse, what is not UTF-8 and what has too many tokens is listed with line and reason in
 rejected.csv. Copies, in whatever case, are dropped before the split 90/5/5, so that none is in two
-splits. Byte-pair merges go over whole headlines: `of the` may be one token.
+splits. Byte-pair merges go over whole headlines: `of the` may be one token. With `--bundle`, for
+training a bundle on, its tokenizer is taken, and none is held out that it was trained on.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +38,13 @@ from data_prep.common import (
     sha256_file,
     stdout_to_stderr,
 )
+from data_prep.earlier import (
+    Earlier,
+    add_tokenizer_arguments,
+    open_earlier,
+    told,
+    vocab_size_of,
+)
 from data_prep.headline_rows import (
     NO_LABELS,
     SHOWN_TEXT,
@@ -47,13 +57,14 @@ from data_prep.headline_rows import (
 from data_prep.headline_sets import HUB_SETS, HubTable
 from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepared
 from data_prep.text_tables import Table, open_table
-from data_prep.tokenise import MAX_VOCAB_SIZE, use_threads
+from data_prep.tokenise import use_threads
 from domains.headlines.text import MAX_CHARACTERS
 from tvae_core.byte_pair import BASE_SIZE, build_byte_pair, encode_many
 
 TOKENIZER_SAMPLE = 60_000
 """Most headlines that the tokenizer is learned from; with 137,000 it is no better (12.13 tokens a
 headline against 12.17, at 8,192 entries) and takes several times as long."""
+VOCAB_SIZE = 8192
 MAX_LICENCES = 20
 
 
@@ -69,18 +80,26 @@ def learn_tokenizer(texts: Sequence[str], vocab_size: int, seed: int) -> PreTrai
 
 
 def split(
-    found: Collected, arguments: argparse.Namespace
-) -> tuple[dict[str, list[int]], PreTrainedTokenizerFast]:
-    """The rows of each split and their tokenizer; rows with too many tokens become rejected ones.
+    found: Collected, arguments: argparse.Namespace, earlier: Earlier | None = None
+) -> tuple[dict[str, list[int]], PreTrainedTokenizerFast, dict[str, Any]]:
+    """The rows of each split, their tokenizer, and what the manifest tells of an earlier bundle.
+
+    Rows with too many tokens become rejected ones.
 
     Raises:
         PrepError: fewer headlines than splits.
     """
     order = np.random.default_rng(arguments.seed).permutation(len(found.texts))
     chosen = np.sort(order[: arguments.limit])
-    parts = {name: chosen[rows] for name, rows in split_rows(len(chosen), arguments.seed).items()}
-    train = [found.texts[row] for row in parts["train"]]
-    tokenizer = learn_tokenizer(train, arguments.vocab_size, arguments.seed)
+    unknown = earlier and earlier.unknown([found.texts[row] for row in chosen])
+    rows_of = split_rows(len(chosen), arguments.seed, unknown=unknown)
+    parts = {name: chosen[rows] for name, rows in rows_of.items()}
+    if earlier is None:
+        size = vocab_size_of(arguments, BASE_SIZE, VOCAB_SIZE)
+        train = [found.texts[row] for row in parts["train"]]
+        tokenizer = learn_tokenizer(train, size, arguments.seed)
+    else:
+        tokenizer = earlier.tokenizer
     kept: dict[str, list[int]] = {name: [] for name in parts}
     reason = f"more than {arguments.max_tokens} tokens"
     for name, rows in parts.items():
@@ -93,7 +112,7 @@ def split(
         if not kept[name]:
             raise PrepError(f"every headline of the {name} split has {reason}", BAD_USAGE)
     found.rejected.sort(key=lambda rejected: rejected.line)
-    return kept, tokenizer
+    return kept, tokenizer, told(earlier, unknown)
 
 
 def as_table(found: Collected, rows: Sequence[int], labelled: bool) -> pa.Table:
@@ -133,7 +152,7 @@ def make_parser() -> CommandParser:
     add("--licence", help="of the headlines, for the manifest (default: a licence column's)")
     add("--out", type=Path, default=Path("data/headlines"), help="folder to write (%(default)s)")
     add("--limit", type=positive_int, help="use a sample of this many headlines")
-    add("--vocab-size", type=positive_int, default=8192, help="tokens in all (%(default)s)")
+    add_tokenizer_arguments(parser, VOCAB_SIZE)
     add("--max-tokens", type=positive_int, default=48, help="of a headline (%(default)s)")
     add(
         "--max-characters",
@@ -154,8 +173,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     """
     if (arguments.input is None) == (arguments.dataset is None):
         raise PrepError("give either --input FILE or --dataset NAME", BAD_USAGE)
-    if not BASE_SIZE <= arguments.vocab_size <= MAX_VOCAB_SIZE:
-        raise PrepError(f"--vocab-size must be from {BASE_SIZE} to {MAX_VOCAB_SIZE}", BAD_USAGE)
+    vocab_size_of(arguments, BASE_SIZE, VOCAB_SIZE)
     if arguments.max_characters > MAX_CHARACTERS:
         raise PrepError(f"--max-characters must be at most {MAX_CHARACTERS}", BAD_USAGE)
     if arguments.seed < 0:
@@ -167,6 +185,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
     check_arguments(arguments)
     check_output(arguments.out)
     use_threads(arguments.jobs)
+    earlier = open_earlier(arguments.bundle, "headlines")
     column, label_column = arguments.column, arguments.label_column
     if arguments.dataset:
         hub_set = HUB_SETS[arguments.dataset]
@@ -180,7 +199,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         raise PrepError(f"--keep-labels needs labels; {source} has no label column", BAD_USAGE)
     found = collect(table, columns, arguments)
     check_collected(found, source, arguments.keep_labels)
-    kept, tokenizer = split(found, arguments)
+    kept, tokenizer, of_bundle = split(found, arguments, earlier)
     report(source, found.rejected)
     items = Items(
         {name: as_table(found, rows, columns.label is not None) for name, rows in kept.items()},
@@ -195,7 +214,8 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
             "other_labels": found.other_labels,
             "max_characters": arguments.max_characters,
             "max_tokens": arguments.max_tokens,
-        },
+        }
+        | of_bundle,
     )
     manifest = write_prepared(
         items,
@@ -204,6 +224,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         build=lambda _: tokenizer,
         seed=arguments.seed,
         command=command,
+        earlier=earlier,
     )
     print(summary(arguments.out, manifest, "headline"))
 

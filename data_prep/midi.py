@@ -4,12 +4,14 @@
     python -m data_prep.midi --bars 16 --hop 4 --out data/midi_16
     python -m data_prep.midi --set chorales --bars 2 --transpositions 2
     python -m data_prep.midi --input ~/my_music --out data/mine
+    python -m data_prep.midi --input ~/my_music --bundle domains/midi/bundle --out data/mine
 
 Needs no network. Your own .mid, .abc, .musicxml, .mxl and .krn files are read, those in subfolders,
 too; every voice is a melody of its own, or with `--set chorales` all of them together. Tunes are
 split 90/5/5 before they are cut into windows; a window that is in one split is in no other,
-whatever its key. What could not be read is listed with the reason in rejected.csv. Files are read
-once: what they hold is kept beside the set, in `.midi`.
+whatever its key. With `--bundle`, for training a bundle on, its tokenizer is taken, and no tune is
+held out of which it was trained on a window. What could not be read is listed with the reason in
+rejected.csv. Files are read once: what they hold is kept beside the set, in `.midi`.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from data_prep.common import (
     positive_int,
     run_command,
 )
+from data_prep.earlier import add_tokenizer_arguments, open_earlier, told, vocab_size_of
 from data_prep.midi_corpus import (
     CHORALES,
     MELODIES,
@@ -42,14 +45,15 @@ from data_prep.midi_corpus import (
     read_corpus,
 )
 from data_prep.midi_round_trip import round_trip
-from data_prep.midi_windows import Windows, cut, distinct_tunes
+from data_prep.midi_windows import Windows, cut, distinct_tunes, new_tunes
 from data_prep.prepared import Items, Rejected, summary, write_prepared
-from data_prep.tokenise import MAX_VOCAB_SIZE, use_threads
+from data_prep.tokenise import use_threads
 from domains.midi.notation import MAX_BARS
 from domains.midi.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
 
 CACHE = ".midi"
 CHORALE_VOICES = 4
+VOCAB_SIZE = 2048
 LICENCES = {
     "essen": "Essen folksong collection: legal status unclear, many hands; encoded under H. "
     "Schaffrath, kept by E. Dahlig-Turek, ABC by S. Schlien; given to music21 for "
@@ -84,7 +88,7 @@ def make_parser() -> CommandParser:
         default=1,
         help="copies of a training window in random other keys (%(default)s)",
     )
-    add("--vocab-size", type=positive_int, default=2048, help="tokens in all (%(default)s)")
+    add_tokenizer_arguments(parser, VOCAB_SIZE)
     add("--limit", type=positive_int, help="the first so many files only")
     add("--seed", type=int, default=0, help="of the split and the keys (%(default)s)")
     add(
@@ -102,10 +106,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     Raises:
         PrepError: naming the flag.
     """
-    if not MIN_VOCAB_SIZE <= arguments.vocab_size <= MAX_VOCAB_SIZE:
-        raise PrepError(
-            f"--vocab-size must be from {MIN_VOCAB_SIZE} to {MAX_VOCAB_SIZE}", BAD_USAGE
-        )
+    vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
     if not 1 <= arguments.bars <= MAX_BARS:
         raise PrepError(f"--bars must be from 1 to {MAX_BARS}", BAD_USAGE)
     if not 0 <= arguments.transpositions <= 11:
@@ -169,6 +170,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
     out = arguments.out or Path("data/midi_chorales" if chorales else "data/midi")
     check_output(out)
     use_threads(arguments.workers)
+    earlier = open_earlier(arguments.bundle, "midi")
     if arguments.input:
         files = own_files(arguments.input)
     else:
@@ -181,6 +183,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         raise PrepError(f"no music in {len(files):,} files; most often: {reasons[0][0]}", BAD_USAGE)
     tunes, copies = distinct_tunes(corpus.tunes)
     tell(corpus, copies)
+    new = earlier and new_tunes(tunes, arguments.bars, chorales, earlier.unknown)
     found = cut(
         tunes,
         bars=arguments.bars,
@@ -188,15 +191,18 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         transpositions=arguments.transpositions,
         voices=chorales,
         seed=arguments.seed,
+        unknown=new,
     )
     for name, table in found.splits.items():
         if not len(table):
             raise PrepError(f"no {name} tune has {arguments.bars} bars in a row", BAD_USAGE)
 
     def build(sample: list[str]) -> PreTrainedTokenizerFast:
-        return build_tokenizer(sample, arguments.vocab_size, progress=sys.stderr.isatty())
+        size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
+        return build_tokenizer(sample, size, progress=sys.stderr.isatty())
 
     items = as_items(arguments, corpus, copies, found)
+    items.details |= told(earlier, new)
     manifest = write_prepared(
         items,
         out,
@@ -205,6 +211,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         seed=arguments.seed,
         command=command,
         libraries=("music21", "symusic"),
+        earlier=earlier,
     )
     print(round_trip(corpus.tunes, out))
     print(summary(out, manifest, "window"))

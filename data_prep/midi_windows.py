@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
+from data_prep.earlier import Flags
 from data_prep.midi_corpus import Tune
 from data_prep.prepared import split_rows
 from domains.midi.notation import Event, Score, format_score, key_shift, parse_score
@@ -83,6 +84,7 @@ def cut(
     transpositions: int,
     voices: bool,
     seed: int,
+    unknown: Flags | None = None,
 ) -> Windows:
     """Splits tunes 90/5/5 and cuts them into windows.
 
@@ -93,14 +95,15 @@ def cut(
         transpositions: further copies of a window of the training split, each in another key.
         voices: windows keep all voices; else every voice is a melody of its own.
         seed: of the split and the keys.
+        unknown: for each tune, whether it may be held out (default: all).
 
     Raises:
-        PrepError: fewer tunes than splits.
+        PrepError: fewer tunes than splits, or two that may be held out.
     """
     found, seen = Windows(), set[str]()
     rng = np.random.default_rng(seed)
     progress, done = Bar("cutting", "tune"), 0
-    for name, rows in split_rows(len(tunes), seed).items():
+    for name, rows in split_rows(len(tunes), seed, unknown=unknown).items():
         texts: list[str] = []
         labels: list[str] = []
         for row in rows:
@@ -125,6 +128,41 @@ def cut(
         )
     progress.close()
     return found
+
+
+def new_tunes(
+    tunes: Sequence[Tune],
+    bars: int,
+    voices: bool,
+    unknown: Callable[[Sequence[str]], Flags | None],
+) -> Flags | None:
+    """Which tunes have windows, none of them known to a bundle.
+
+    A window is looked for in its own key, and as long as it is: a bundle of windows of another
+    length knows none.
+
+    Args:
+        tunes: distinct ones.
+        bars: of a window.
+        voices: as in `cut`.
+        unknown: tells which texts the bundle was not trained on.
+
+    Returns:
+        `(len(tunes),)`, or None where the bundle cannot tell.
+    """
+    texts: list[str] = []
+    owners: list[int] = []
+    for row, tune in enumerate(tunes):
+        found = [format_score(window) for window in _windows_of(tune, bars, 1, voices)]
+        texts += found
+        owners += [row] * len(found)
+    fresh = unknown(texts)
+    if fresh is None:
+        return None
+    of, new = np.array(owners, dtype=np.int64), np.zeros(len(tunes), dtype=np.bool_)
+    new[of] = True
+    new[of[~fresh]] = False
+    return new
 
 
 def _windows_of(tune: Tune, bars: int, hop: int, voices: bool) -> Iterator[Score]:

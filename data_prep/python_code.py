@@ -4,11 +4,13 @@
     python -m data_prep.python_code --library-only           the standard library alone
     python -m data_prep.python_code --packages torch rdkit   with the named packages
     python -m data_prep.python_code --input ~/my_code --out data/mine
+    python -m data_prep.python_code --input ~/my_code --bundle domains/python_code/bundle
 
 Files are read with `ast`: nothing is imported or run. Every simple statement (an assignment, a
 call, a return, an import, ...) whose normal form is one line of 5 to 60 characters is taken once;
 docstrings are not. Files that cannot be read or parsed are listed in rejected.csv with the reason.
-Statements are split 90/5/5 into train, validation and test, none of them in two splits.
+Statements are split 90/5/5 into train, validation and test, none of them in two splits; with
+`--bundle`, for training a bundle on, none is held out that it was trained on.
 """
 
 from __future__ import annotations
@@ -43,12 +45,14 @@ from data_prep.common import (
     positive_int,
     run_command,
 )
+from data_prep.earlier import add_tokenizer_arguments, open_earlier, told, vocab_size_of
 from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepared
-from data_prep.tokenise import MAX_VOCAB_SIZE, use_threads
+from data_prep.tokenise import use_threads
 from domains.python_code.syntax import canonical
 from domains.python_code.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
 
 SHORTEST, LONGEST = 5, 60
+VOCAB_SIZE = 2048
 LARGEST_FILE = 4_000_000
 FILES_AT_ONCE = 40
 _COMPOUND = (
@@ -192,7 +196,7 @@ def make_parser() -> CommandParser:
     add("--min-length", type=positive_int, default=SHORTEST, help="characters (%(default)s)")
     add("--max-length", type=positive_int, default=LONGEST, help="characters (%(default)s)")
     add("--limit", type=positive_int, help="a seeded sample of this many statements")
-    add("--vocab-size", type=positive_int, default=2048, help="tokens in all (%(default)s)")
+    add_tokenizer_arguments(parser, VOCAB_SIZE)
     add("--seed", type=int, default=0, help="of the sample and the split (%(default)s)")
     add("--jobs", type=positive_int, default=available_cores(), help="processors (%(default)s)")
     return parser
@@ -200,10 +204,7 @@ def make_parser() -> CommandParser:
 
 def prepare(arguments: argparse.Namespace, command: str) -> None:
     """Run the command with parsed arguments."""
-    if not MIN_VOCAB_SIZE <= arguments.vocab_size <= MAX_VOCAB_SIZE:
-        raise PrepError(
-            f"--vocab-size must be from {MIN_VOCAB_SIZE} to {MAX_VOCAB_SIZE}", BAD_USAGE
-        )
+    vocab_size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
     if arguments.seed < 0:
         raise PrepError("--seed must not be negative", BAD_USAGE)
     if arguments.min_length > arguments.max_length:
@@ -214,6 +215,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         raise PrepError(f"{flags} exclude each other", BAD_USAGE)
     check_output(arguments.out)
     use_threads(arguments.jobs)
+    earlier = open_earlier(arguments.bundle, "python_code")
     versions: dict[str, str] = {}
     if arguments.input:
         paths = own_files(arguments.input)
@@ -233,13 +235,14 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         rng = np.random.default_rng(arguments.seed)
         rows = np.sort(rng.choice(len(texts), size=arguments.limit, replace=False))
         texts = texts.take(pa.array(rows))
-    rows_of = split_rows(len(texts), arguments.seed)
+    unknown = earlier and earlier.unknown(texts.column("text").to_pylist())
+    rows_of = split_rows(len(texts), arguments.seed, unknown=unknown)
     items.splits = {name: texts.take(pa.array(rows)) for name, rows in rows_of.items()}
     items.source, items.licence = source, licence
-    items.details["packages"] = versions
+    items.details |= {"packages": versions} | told(earlier, unknown)
 
     def build(sample: list[str]) -> PreTrainedTokenizerFast:
-        return build_tokenizer(sample, arguments.vocab_size, progress=sys.stderr.isatty())
+        return build_tokenizer(sample, vocab_size, progress=sys.stderr.isatty())
 
     manifest = write_prepared(
         items,
@@ -248,6 +251,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         build=build,
         seed=arguments.seed,
         command=command,
+        earlier=earlier,
     )
     print(summary(arguments.out, manifest, "line"))
 

@@ -3,19 +3,20 @@
     python -m data_prep.smiles                                    all of MOSES into data/smiles
     python -m data_prep.smiles --limit 20000 --out data/small     a seeded sample of every split
     python -m data_prep.smiles --input mine.csv --column smiles --out data/mine
+    python -m data_prep.smiles --input mine.csv --bundle domains/smiles/bundle --out data/mine
 
 MOSES comes in the wheel molsets 0.3.1 from PyPI (51 MB, downloaded once, checked by SHA-256); its
 three splits are kept, and the reference statistics of its benchmark are written beside them (not
 with --limit; `python -m data_prep.moses_reference` adds them to a set that has none). A file of
 your own (.smi, .csv, .tsv or .sdf, also .gz) is parsed and made canonical with RDKit, duplicates
 are dropped, and it is split 90/5/5 into train, validation and test; rows that cannot be read are
-listed in rejected.csv. Runs offline with --wheel or --input.
+listed in rejected.csv. With --bundle, for training a bundle on, its tokenizer is taken, and of a
+file of your own nothing is held out that it was trained on. Runs offline with --wheel or --input.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import json
 import shlex
@@ -25,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -44,14 +45,28 @@ from data_prep.common import (
     stdout_to_stderr,
     whole_folder,
 )
+from data_prep.earlier import (
+    Earlier,
+    add_tokenizer_arguments,
+    hold_out,
+    identity_of,
+    open_earlier,
+    told,
+    vocab_size_of,
+)
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
 from data_prep.molecule_files import Rejected, read_molecules
 from data_prep.moses_reference import has_statistics, read_reference, save_reference
-from data_prep.tokenise import MAX_VOCAB_SIZE, save_splits, use_threads
+from data_prep.prepared import write_rejected
+from data_prep.tokenise import save_splits, use_threads
 from domains.smiles.moses.reference import FOLDER, Reference
 from domains.smiles.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encode_many
 
+if TYPE_CHECKING:
+    from tvae_core.measures import Known
+
 FORMAT_VERSION = 1
+VOCAB_SIZE = 1024
 TOKENIZER_SAMPLE = 300_000
 VALIDATION = 10_000
 """Most molecules that go from a train split into the validation split that it lacks."""
@@ -69,6 +84,7 @@ class Molecules:
     rejected: list[Rejected] = field(default_factory=list)
     duplicates: int = 0
     reference: Reference | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def sample_rows(texts: pa.ChunkedArray, n: int, seed: int) -> pa.ChunkedArray:
@@ -115,11 +131,18 @@ def load_moses(source: WheelSource, wheel: Path | None, limit: int | None, seed:
     )
 
 
-def load_file(path: Path, column: str, limit: int | None, seed: int, jobs: int) -> Molecules:
+def load_file(
+    path: Path,
+    column: str,
+    limit: int | None,
+    seed: int,
+    jobs: int,
+    earlier: Earlier | None = None,
+) -> Molecules:
     """The distinct molecules of a user's file in three seeded splits.
 
     Raises:
-        PrepError: fewer than three distinct molecules.
+        PrepError: fewer than three distinct molecules, or two that `earlier` was not trained on.
     """
     texts, rejected, duplicates = read_molecules(path, column, jobs)
     if len(texts) < 3:
@@ -131,37 +154,59 @@ def load_file(path: Path, column: str, limit: int | None, seed: int, jobs: int) 
     order = rng.permutation(len(texts))[:limit]
     if len(order) < 3:
         raise PrepError("three splits need a --limit of at least 3", BAD_USAGE)
-    held_out = max(1, round(0.05 * len(order)))
-    parts = {
-        "train": order[2 * held_out :],
-        "validation": order[:held_out],
-        "test": order[held_out : 2 * held_out],
-    }
+    unknown = earlier and earlier.unknown([texts[row] for row in order])
+    parts = hold_out(order, max(1, round(0.05 * len(order))), unknown)
     splits = {
         name: pa.chunked_array([pa.array([texts[row] for row in np.sort(rows)], pa.string())])
         for name, rows in parts.items()
     }
     return Molecules(
-        splits, path.name, sha256_file(path), "as the input file", rejected, duplicates
+        splits,
+        path.name,
+        sha256_file(path),
+        "as the input file",
+        rejected,
+        duplicates,
+        details=told(earlier, unknown),
     )
 
 
+def known_to(bundle: Path, jobs: int) -> Known | None:
+    """Which molecules a bundle was trained on, whatever their stereochemistry."""
+    from domains.smiles.commands import load_known
+    from domains.smiles.novelty import plain_forms
+
+    found = load_known(bundle)
+    if found is None:
+        return None
+    return lambda texts: found.contains([form or "" for form in plain_forms(texts, jobs)]).tolist()
+
+
 def write_prepared(
-    molecules: Molecules, out: Path, vocab_size: int, seed: int, command: str
+    molecules: Molecules,
+    out: Path,
+    vocab_size: int,
+    seed: int,
+    command: str,
+    earlier: Earlier | None = None,
 ) -> dict[str, Any]:
-    """Build the tokenizer and write the prepared set.
+    """Build the tokenizer, or take that of `earlier`, and write the prepared set.
 
     Returns:
         The manifest.
     """
     with whole_folder(out) as folder:
-        sample = sample_rows(molecules.splits["train"], TOKENIZER_SAMPLE, seed).to_pylist()
-        print(f"building the tokenizer from {len(sample):,} molecules", file=sys.stderr)
-        with stdout_to_stderr():
-            tokenizer = build_tokenizer(sample, vocab_size, progress=sys.stderr.isatty())
-        tokenizer.save_pretrained(folder)
+        if earlier is None:
+            sample = sample_rows(molecules.splits["train"], TOKENIZER_SAMPLE, seed).to_pylist()
+            print(f"building the tokenizer from {len(sample):,} molecules", file=sys.stderr)
+            with stdout_to_stderr():
+                tokenizer = build_tokenizer(sample, vocab_size, progress=sys.stderr.isatty())
+            tokenizer.save_pretrained(folder)
+        else:
+            tokenizer = earlier.tokenizer
+            earlier.save_tokenizer(folder)
         tokenizer_sha256 = sha256_file(folder / "tokenizer.json")
-        identity = [molecules.source_sha256, tokenizer_sha256, seed]
+        identity = [molecules.source_sha256, tokenizer_sha256, seed, *identity_of(earlier)]
         splits = with_validation(molecules.splits, seed)
         identity += [len(texts) for texts in splits.values()]
         fingerprint = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
@@ -183,7 +228,7 @@ def write_prepared(
             "seed": seed,
             "command": command,
             "versions": {library: version(library) for library in LIBRARIES},
-        }
+        } | molecules.details
         if molecules.reference:
             (folder / FOLDER).mkdir()
             origin = (molecules.source, molecules.source_sha256, molecules.licence)
@@ -193,14 +238,6 @@ def write_prepared(
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
-
-
-def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
-    """The rejected rows as a table of line, text and reason."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["line", "text", "reason"])
-        writer.writerows([row.line, row.text, row.reason] for row in rejected)
 
 
 def make_parser() -> CommandParser:
@@ -213,7 +250,7 @@ def make_parser() -> CommandParser:
         type=positive_int,
         help="use a sample of this many molecules (of each MOSES test split a tenth)",
     )
-    add("--vocab-size", type=positive_int, default=1024, help="tokens in all (%(default)s)")
+    add_tokenizer_arguments(parser, VOCAB_SIZE)
     add("--seed", type=int, default=0, help="of the sample and the split (%(default)s)")
     add("--wheel", type=Path, help="the molsets wheel, if it is here already")
     add("--input", type=Path, help="a .smi, .csv, .tsv or .sdf file of your own")
@@ -224,22 +261,21 @@ def make_parser() -> CommandParser:
 
 def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) -> None:
     """Run the command with parsed arguments."""
-    if not MIN_VOCAB_SIZE <= arguments.vocab_size <= MAX_VOCAB_SIZE:
-        raise PrepError(
-            f"--vocab-size must be from {MIN_VOCAB_SIZE} to {MAX_VOCAB_SIZE}", BAD_USAGE
-        )
+    vocab_size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
     if arguments.seed < 0:
         raise PrepError("--seed must not be negative", BAD_USAGE)
     if arguments.input and arguments.wheel:
         raise PrepError("--input and --wheel exclude each other", BAD_USAGE)
     check_output(arguments.out)
     use_threads(arguments.jobs)
-    limit, seed = arguments.limit, arguments.seed
+    limit, seed, jobs = arguments.limit, arguments.seed, arguments.jobs
+    earlier = open_earlier(arguments.bundle, "smiles", lambda bundle: known_to(bundle, jobs))
     if arguments.input:
-        molecules = load_file(arguments.input, arguments.column, limit, seed, arguments.jobs)
+        molecules = load_file(arguments.input, arguments.column, limit, seed, jobs, earlier)
     else:
         molecules = load_moses(source, arguments.wheel, limit, seed)
-    manifest = write_prepared(molecules, arguments.out, arguments.vocab_size, seed, command)
+        molecules.details = told(earlier)
+    manifest = write_prepared(molecules, arguments.out, vocab_size, seed, command, earlier)
     counts = ", ".join(f"{name} {count:,}" for name, count in manifest["counts"].items())
     print(f"{arguments.out}: {counts}; {manifest['vocab_size']} tokens in the vocabulary, ", end="")
     print(f"{manifest['mean_length']['train']:.2f} a molecule, at most {manifest['longest']}")

@@ -13,7 +13,9 @@ def model_card(manifest: dict[str, Any], evaluation: Evaluation) -> str:
     name, settings, data = manifest["domain"], manifest["settings"], manifest["data"]
     metrics = evaluation.metrics
     shown = "\n".join(f"| `{key}` | {value:.4g} |" for key, value in metrics.items())
-    flags = " ".join(manifest["presets"])
+    flags, start = " ".join(manifest["presets"]), manifest.get("start")
+    begun = f"\n| began with the weights of | the bundle `{start}` |" if start else ""
+    flags += " --start BUNDLE" if start else ""
     return f"""# A {name} bundle
 
 A Transformer-VAE of {manifest["parameters"] / 1e6:.2f} million parameters;
@@ -23,7 +25,7 @@ A Transformer-VAE of {manifest["parameters"] / 1e6:.2f} million parameters;
 |---|---|
 | data | {data.get("source")} |
 | licence of the data | {data.get("licence")} |
-| training | `python -m domains.{name}.train {flags}`, seed {manifest["seed"]} |
+| training | `python -m domains.{name}.train {flags}`, seed {manifest["seed"]} |{begun}
 | steps | {manifest["steps"]:,} |
 | items seen | {manifest["items_seen"]:,} |
 | machine | {manifest["machine"]} |

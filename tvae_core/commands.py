@@ -20,8 +20,8 @@ from tvae_core.generate import check_sampling
 from tvae_core.measures import Known
 from tvae_core.names import one_line
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
-from tvae_core.presets import Merged as Merged
 from tvae_core.space import LatentSpace
+from tvae_core.start import begin
 from tvae_core.tables import dial_table as dial_table
 from tvae_core.verified import MAX_CYCLES, check_cycles
 
@@ -249,12 +249,12 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
                 "--" + name.replace("_", "-"), type=_reader(kind), default=None, metavar="X"
             )
     args = vars(parser.parse(argv))
-    presets = args.pop("presets") or [commands.default_preset]
+    presets = args.pop("presets") or ["finetune" if args["start"] else commands.default_preset]
     dry = args.pop("dry_run")
     flags = {key: value for key, value in args.items() if value is not None}
     merged = merge(presets, folders, flags)
     if dry:
-        print(merged.table())
+        print(begin(merged, commands.domain.name)[0].table())
         return 0
     from tvae_core.train import train
 

@@ -40,7 +40,12 @@ class TrainSettings:
 
     Attributes:
         data: prepared set.
-        output: run folder; by default `runs/<domain>/<presets>`.
+        output: run folder; by default `runs/<domain>/<presets>`, after a start with `-from-` and
+            the bundle's hash.
+        start: bundle whose weights and architecture a new run begins with, instead of random
+            weights. `data` must have its tokenizer (`python -m data_prep.NAME --bundle`). Novelty
+            of the new bundle is judged against `data` alone. A run that resumes goes on from its
+            own checkpoint. See `tvae_core.start`.
         max_steps: optimiser steps.
         batch_size: sequences at once; a step has `gradient_accumulation_steps` times as many.
         gradient_accumulation_steps: batches whose gradients make one optimiser step.
@@ -53,7 +58,8 @@ class TrainSettings:
         eval_batch_size: sequences at once in evaluation.
         learning_rate: peak; cosine to zero after the warm-up.
         warmup_steps: linear warm-up of the learning rate, a quarter of `max_steps` at most.
-        mmd_warmup_steps: linear warm-up of the MMD weight.
+        mmd_warmup_steps: linear warm-up of the MMD weight; with `start`, this and the next two are
+            0 unless a flag gives them, whatever presets say: the bundle's codes are regularised.
         moment_start: steps before the second-moment kernel joins in; from the start it shrinks
             a code that is still of low rank (to a std of .46 in short runs).
         moment_warmup: linear warm-up of the second-moment kernel after `moment_start`.
@@ -92,6 +98,7 @@ class TrainSettings:
 
     data: str = ""
     output: str = ""
+    start: str = ""
     max_steps: int = 2000
     batch_size: int = 256
     gradient_accumulation_steps: int = 1

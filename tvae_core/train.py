@@ -7,7 +7,6 @@ one process (or one group of `torchrun`) at a time works in a folder.
 
 from __future__ import annotations
 
-import json
 import pickle
 import platform
 import sys
@@ -25,7 +24,6 @@ from tvae_core import across, sharded
 from tvae_core.beam import BEAMS
 from tvae_core.checkpoint import save_bundle
 from tvae_core.cli import Bar, reuse_memory, use_threads
-from tvae_core.config import TVAEConfig
 from tvae_core.data import PreparedSet, TokenRows
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, choose_settings, evaluate
@@ -40,22 +38,15 @@ from tvae_core.run_folder import RunFolderError, locked, meet, resume_point, ste
 from tvae_core.set_up import make_trainer, open_items
 from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
+from tvae_core.start import Start, begin, check_checkpoint, configured, first_model, record
 from tvae_core.tracking import check_trackers, log_showcase
 from tvae_core.trainer import TVAETrainer
 from tvae_core.verified import MAX_CYCLES
 
 SHOWN = 64
 """Most samples in the showcase at the end of a run."""
-_SHAPE = {
-    "vocab_size",
-    "d_model",
-    "n_heads",
-    "d_ff",
-    "encoder_blocks",
-    "decoder_layers",
-    "n_latent",
-    "latent_size",
-}
+PATHS = ("data", "output", "start")
+"""Settings that are paths of this machine, which a manifest does not tell."""
 
 
 @dataclass(frozen=True)
@@ -88,24 +79,25 @@ def train(
 
     Raises:
         PreparedSetError: no prepared set in `data`.
-        ValueError: settings that make no model.
+        BundleError: the bundle that `start` names cannot be used.
+        ValueError: settings that make no model, or not the one that `start` names.
         FloatingPointError: the loss is not finite.
         RunFolderError: another run is at work in the folder, or no checkpoint in it is good.
         OutputError: the disk is full.
     """
+    merged, start = begin(merged, domain.name)
     settings = TrainSettings(**merged.train)
     check_trackers(settings.trackers())
-    folder = Path(settings.output or f"runs/{domain.name}/{'-'.join(merged.presets) or 'default'}")
+    folder = Path(settings.output or _folder(domain, merged, start))
     check_parent(folder / "settings.toml")
     threads = use_threads(settings.threads or across.default_threads())
     reuse_memory()
     prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
+    if start is not None:
+        start.check_tokenizer(prepared.path, domain.name)
     tokenizer = prepared.tokenizer()
     rows, stream = open_items(prepared, tokenizer, settings, merged.model.get("max_length"))
-    config = TVAEConfig(
-        vocab_size=len(tokenizer),
-        **({"max_length": _longest(rows)} | merged.model),
-    )
+    config = configured(merged.model, len(tokenizer), int(rows.lengths.max()), start)
     rows = _training_rows(rows, config.max_length, settings)
     texts = probe_texts(prepared, prepared.held_out, config, settings)
     final = probe_texts(prepared, prepared.final, config, settings)
@@ -116,19 +108,21 @@ def train(
         )
     with locked(folder):
         torch.manual_seed(settings.seed)
-        model = TransformerVAE(config)
+        model = first_model(config, start)
         checkpoint = resume_point(folder) if settings.resume else None
         if checkpoint is not None:
-            _check_shape(checkpoint, config)
+            check_checkpoint(checkpoint, config, start)
         started = time.monotonic()
         trainer = make_trainer(model, settings, folder, rows, stream)
         meet()
         if across.rank() == 0:
             tidy(folder, checkpoint, settings.resume)
+            if checkpoint is None:
+                record(folder, start)
             write_whole(folder / "settings.toml", merged.table() + "\n")
         trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
         if across.rank() == 0:
-            _announce(domain, trainer, rows, threads, checkpoint)
+            _announce(domain, trainer, rows, threads, checkpoint, start)
         _train(trainer, checkpoint, settings)
         minutes = (time.monotonic() - started) / 60
         model = sharded.whole(model)
@@ -139,9 +133,9 @@ def train(
             "domain": domain.name,
             "seed": settings.seed,
             "presets": list(merged.presets),
-            # without the paths of this machine
-            "settings": {k: v for k, v in merged.train.items() if k not in ("data", "output")}
+            "settings": {k: v for k, v in merged.train.items() if k not in PATHS}
             | {name: getattr(config, name) for name in MODEL_FIELDS},
+            **({"start": start.hash} if start else {}),
             "minutes_this_session": round(minutes, 1),
             "machine": f"{platform.machine()}, {threads} threads",
         }
@@ -161,8 +155,19 @@ def train(
         )
 
 
+def _folder(domain: Domain, merged: Merged, start: Start | None) -> str:
+    """The run folder where none is named."""
+    name = "-".join(merged.presets) or "default"
+    return f"runs/{domain.name}/{name}" + (f"-from-{start.hash}" if start else "")
+
+
 def _announce(
-    domain: Domain, trainer: TVAETrainer, rows: TokenRows, threads: int, checkpoint: Path | None
+    domain: Domain,
+    trainer: TVAETrainer,
+    rows: TokenRows,
+    threads: int,
+    checkpoint: Path | None,
+    start: Start | None,
 ) -> None:
     parameters = sum(
         p.numel() for p in trainer.accelerator.unwrap_model(trainer.model).parameters()
@@ -172,6 +177,7 @@ def _announce(
         f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
         f"{'bf16' if trainer.args.bf16 else 'fp32'}"
         + (f", {across.world()} processes" if across.world() > 1 else "")
+        + (f", begun with the bundle {start.hash}" if start else "")
         + (f", resuming from {checkpoint.name}" if checkpoint else ""),
         file=sys.stderr,
     )
@@ -276,22 +282,6 @@ def _training_rows(rows: TokenRows, max_length: int, settings: TrainSettings) ->
         some = np.random.default_rng(settings.seed).permutation(len(fitting))[: settings.limit]
         fitting = fitting[np.sort(some)]
     return rows if len(fitting) == len(rows) else rows.chosen(fitting)
-
-
-def _check_shape(checkpoint: Path, config: TVAEConfig) -> None:
-    saved = json.loads((checkpoint / "config.json").read_text())
-    for name in ("vocab_size", *MODEL_FIELDS):
-        wanted = getattr(config, name)
-        there = saved.get(name, wanted)
-        if name in _SHAPE and list(np.atleast_1d(there)) != list(np.atleast_1d(wanted)):
-            raise ValueError(
-                f"the checkpoint {checkpoint} has {name} {there}, not {wanted}; choose another "
-                "--output, or start over with --resume false"
-            )
-
-
-def _longest(rows: TokenRows) -> int:
-    return max(16, int(rows.lengths.max()) * 3 // 2)
 
 
 def _stages(name: str) -> Callable[[str, int, int], None]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from domains.smiles.domain import BUNDLE
 from tvae_core.checkpoint import load_bundle
 from tvae_core.files import sha256_file
 
@@ -102,6 +103,17 @@ def test_a_dry_run_prints_settings_with_their_origin(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_start_brings_a_recipe_and_its_architecture(command: Callable[..., Any]) -> None:
+    result = command("train", "--start", BUNDLE, "--moment-warmup", "4", "--dry-run")
+    assert (result.code, result.err) == (0, "")
+    lines = [line for line in result.out.splitlines() if " = " in line]
+    found = {line.split(" = ")[0]: line.split(" = ")[1] for line in lines}
+    assert "# preset finetune" in found["learning_rate"]
+    assert found["d_model"].split() == ["256", "#", "bundle", str(BUNDLE)]
+    assert found["moment_start"].split() == ["0", "#", "bundle", str(BUNDLE)]
+    assert found["moment_warmup"].split() == ["4", "#", "flag", "--moment-warmup"]
+
+
 def test_a_killed_training_goes_on_to_the_same_weights(
     trained: Any, data: Path, flags: list[str], command: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -139,6 +151,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(
         (["--threads", "-1"], 2, "threads"),
         (["--seed", "-1"], 2, "seed"),
         (["--data", "nowhere"], 1, "nowhere is not a prepared set: it has no manifest.json"),
+        (["--start", "nowhere"], 1, "there is no bundle folder nowhere"),
+        (["smiles_small", "--start", BUNDLE], 2, "preset smiles_small asks for"),
+        (["--start", BUNDLE, "--n-latent", "9"], 2, "flag --n-latent asks for n_latent 9, but"),
+        (["--start", BUNDLE], 2, "prepare the data with python -m data_prep.smiles --bundle"),
     ],
 )
 def test_mistakes_are_told_in_a_line(

@@ -23,7 +23,9 @@ from data_prep.midi_corpus import (
 )
 from data_prep.midi_windows import body, cut, distinct_tunes, melodies, windows
 from domains.midi.notation import format_score, parse_score
+from tests.data_prep.bundles import bundle_of
 from tvae_core.data import PreparedSet
+from tvae_core.known import KnownSet
 
 CORPUS = Path(music21.__file__).parent / "corpus"
 
@@ -167,3 +169,35 @@ def test_a_folder_without_music(tmp_path: Path, capsys: pytest.CaptureFixture[st
     (tmp_path / "tunes" / "a.mid").write_bytes(b"text")
     assert prepare(tmp_path / "tunes") == 2
     assert "no music in 1 files" in capsys.readouterr().err
+
+
+def test_no_tune_is_held_out_of_which_a_bundle_knows_a_window(tmp_path: Path) -> None:
+    folder, out = folder_of_tunes(tmp_path / "tunes"), tmp_path / "data" / "mine"
+    assert prepare(folder) == 0
+    plain = PreparedSet(out, "midi")
+    tokenizer = plain.tokenizer()
+    tunes = distinct_tunes(read_corpus(own_files(folder), out.parent / ".midi", 1).tunes)[0]
+    of_tune = {
+        tune.source: {
+            format_score(window)
+            for text in tune.texts
+            for voice in melodies(parse_score(text))
+            for window in windows(voice, 4, 1)
+        }
+        for tune in tunes
+    }
+    sources = sorted(source for source, texts in of_tune.items() if texts)
+    new = sources[:3]
+    # of the others one window in the middle of each is enough
+    seen = {sorted(of_tune[source])[len(of_tune[source]) // 2] for source in sources[3:]}
+    assert not seen & {text for source in new for text in of_tune[source]}
+    bundle = bundle_of(tmp_path / "b" / "bundle", "midi", tokenizer, KnownSet.build(seen))
+    given = ["--input", str(folder), "--out", str(out), "--workers", "1"]
+    assert main([*given, "--bundle", str(bundle)]) == 0
+    fair = PreparedSet(out, "midi")
+    held = {text for name in ("validation", "test") for text in fair.rows(name).split["text"]}
+    assert held
+    assert held <= {text for source in new for text in of_tune[source]}
+    assert (out / "tokenizer.json").read_bytes() == (bundle / "tokenizer.json").read_bytes()
+    assert fair.manifest["new_to_bundle"] == 3
+    assert main([*given, "--bundle", str(bundle), "--vocab-size", "400"]) == 2

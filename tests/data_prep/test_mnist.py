@@ -20,6 +20,9 @@ from data_prep.fetch import DIGITS, WheelSource
 from domains.mnist.domain import shipped_examples
 from domains.mnist.images import to_levels
 from domains.mnist.text import orientation_of, text_to_array
+from domains.mnist.tokenizer import build_tokenizer
+from tests.data_prep.bundles import bundle_of
+from tvae_core.known import KnownSet
 
 PER_LABEL = 20
 Prepare = Callable[..., int]
@@ -135,7 +138,7 @@ def test_the_split_is_the_same_for_every_size() -> None:
     assert sorted(np.concatenate(list(splits.values())).tolist()) == rows.tolist()
     held = {}
     for side in (9, 28):
-        tables, _, _ = mnist.collect(
+        tables, *_ = mnist.collect(
             SMALL, side=side, orientations=["down"], copies=0, limit=0, seed=0
         )
         held[side] = {text_to_array(text).tobytes() for text in tables["test"]["text"].to_pylist()}
@@ -246,3 +249,34 @@ def test_fewer_greys(prepare: Prepare, tmp_path: Path) -> None:
         for text in rows["text"]:
             assert set(text_to_array(text).flat) <= {0, 21, 42, 63}
     assert prepare("--greys", "65") == 2
+
+
+def test_a_bundle_brings_its_tokenizer_and_keeps_what_it_knows_in_train(
+    prepare: Prepare, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ("--orientations", "down", "--augment", "0", "--greys", "4")
+    assert prepare(*flags) == 0
+    plain = loaded(tmp_path / "out")
+    rows = [
+        row for split in plain.values() for row in zip(split["text"], split["label"], strict=True)
+    ]
+    new = {text for label in "0123456789" for text in [t for t, own in rows if own == label][:6]}
+    seen = [text for text, _ in rows if text not in new]
+    tokenizer = build_tokenizer(seen, 14, merges=30, greys=4)
+    bundle = bundle_of(tmp_path / "b" / "bundle", "mnist", tokenizer, KnownSet.build(seen))
+    assert prepare(*flags, "--bundle", str(bundle)) == 0
+    fair = loaded(tmp_path / "out")
+    held = {*fair["validation"]["text"], *fair["test"]["text"]}
+    assert held < new
+    assert 15 < len(held) <= 20  # in four greys some digits are the same
+    assert {text for split in fair.values() for text in split["text"]} == {t for t, _ in rows}
+    copied = (tmp_path / "out" / "tokenizer.json").read_bytes()
+    assert copied == (bundle / "tokenizer.json").read_bytes()
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["bundle"] == sha256_file(bundle / "model.safetensors")[:12]
+    assert prepare(*flags, "--bundle", str(bundle), "--merges", "30") == 2
+    assert "leave out --merges" in capsys.readouterr().err
+    everything = KnownSet.build([text for text, _ in rows])
+    all_known = bundle_of(tmp_path / "all" / "bundle", "mnist", tokenizer, everything)
+    assert prepare(*flags, "--bundle", str(all_known)) == 2
+    assert "2 of them new to the bundle" in capsys.readouterr().err
