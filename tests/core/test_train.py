@@ -54,7 +54,7 @@ def test_a_run_leaves_a_bundle_and_its_records(
     assert manifest["steps"] == 12
     assert manifest["items_seen"] == 120
     assert manifest["data"]["source"] == "toy"
-    assert manifest["defaults"].keys() == {"sample_fidelity", "path_noise", "beams"}
+    assert manifest["defaults"].keys() == {"sample_fidelity", "path_noise", "beams", "cycles"}
     assert manifest["parameters"] == sum(p.numel() for p in space.model.parameters())
     assert space.model.config.max_length >= 6
     card = (run.bundle / "README.md").read_text()
