@@ -40,6 +40,7 @@ def ends(space: LatentSpace, trained: Any) -> tuple[str, str]:
         {"fidelity": "auto", "steps": 5},
         {"distinct": True},
         {"beams": 4},
+        {"cycles": 2},
     ],
     ids=str,
 )
@@ -55,10 +56,11 @@ def test_a_walk(
     result = command("interpolate", f"item:{ends[0]}", " ".join(ends[1]), *flags, "-o", path)
     assert result.code == 0, result.err
     settings = dict(settings)
-    beams = settings.pop("beams", 1)
-    before, space.beams = space.beams, beams
+    beams, cycles = settings.pop("beams", 1), settings.pop("cycles", 0)
+    before = space.beams, space.cycles
+    space.beams, space.cycles = beams, cycles
     points = walk(space, *ends, **settings)
-    space.beams = before
+    space.beams, space.cycles = before
     verdicts = space.domain.check([point.text for point in points])
     forms = [v.canonical or p.text for v, p in zip(verdicts, points, strict=True)]
     rows = rows_of(path)
@@ -72,7 +74,7 @@ def test_a_walk(
     assert (origin["a"], origin["b"]) == ends
     assert origin["fidelity"] == settings.get("fidelity", "path")
     assert origin["distinct"] == settings.get("distinct", False)
-    assert origin["beams"] == beams
+    assert (origin["beams"], origin["cycles"]) == (beams, cycles)
     head, *lines = result.out.splitlines()
     assert head.split() == ["t", "fidelity", "to", "A", "to", "B", "sum"]
     for line, point, verdict, form in zip(lines, points, verdicts, forms, strict=False):
@@ -145,6 +147,7 @@ MISTAKES = [
     ("neighbours", ["nowhere", "1236", "--fidelity", "auto"], "give a number"),
     ("neighbours", ["nowhere", "1236", "--beams", "0"], "beams must be in 1..64"),
     ("interpolate", ["nowhere", "1236", "11", "--beams", "65"], "beams must be in 1..64"),
+    ("interpolate", ["nowhere", "1236", "11", "--cycles", "5"], "cycles must be in 0..4"),
     ("neighbours", ["nowhere", "1236", "-n", "0"], "must be a whole number of at least 1"),
 ]
 
