@@ -32,6 +32,9 @@ MEMORY = 6 << 30
 """Bytes of address space that reading inputs may take beyond what the libraries take."""
 WARM_UP = 180.0
 """Seconds that a worker may take before its first input."""
+WAITING = 20
+"""How much longer than its limit of processor time an input may take by the clock: other work may
+hold the processor, but nothing waits for ever."""
 KEPT = 20_000
 """Bytes of the largest input that is kept as a file."""
 
@@ -50,7 +53,7 @@ class Target:
         seeds: valid inputs; called in the worker.
         words: pieces that mutations put in.
         make: makes an input of its own grammar; used for half of the inputs.
-        limit: seconds that an input may take.
+        limit: seconds of the processor that an input may take.
     """
 
     name: str
@@ -152,6 +155,7 @@ def _work(
     stop: int,
     at: Synchronized[int],
     since: Synchronized[float],
+    busy: Synchronized[float],
     results: Any,
 ) -> None:
     _quiet_process()
@@ -170,9 +174,10 @@ def _work(
         for number in range(first, stop):
             data = target.input(seed, number, seeds)
             at.value = number
-            since.value = began = time.monotonic()
+            began = time.process_time()
+            busy.value, since.value = began, time.monotonic()
             kind, detail = outcome(read, data)
-            took = time.monotonic() - began
+            took = time.process_time() - began
             counts[kind] += 1
             if took > slowest:
                 slowest, slowest_number = took, number
@@ -183,6 +188,15 @@ def _work(
                 counts, crashes = dict.fromkeys(counts, 0), []
                 sent = time.monotonic()
         results.close()
+
+
+def processor_seconds(pid: int | None) -> float:
+    """What a process has used of the processor, in seconds; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def run_target(
@@ -197,8 +211,9 @@ def run_target(
     count, first, began = Count(target.name), 0, time.monotonic()
     while first < inputs and len(count.found) < most_found:
         at, since = context.Value("q", -1), context.Value("d", 0.0)
+        busy = context.Value("d", 0.0)
         receive, send = context.Pipe(duplex=False)
-        arguments = (target.name, seed, first, inputs, at, since, send)
+        arguments = (target.name, seed, first, inputs, at, since, busy, send)
         process = context.Process(target=_work, args=arguments, daemon=True)
         process.start()
         send.close()
@@ -221,9 +236,13 @@ def run_target(
                     count.found.append(_found(target, seed, bad, "crash", detail))
                 if progress is not None:
                     progress(count)
-            now = time.monotonic()
-            warm = since.value == 0.0
-            hung = now - (started if warm else since.value) > (WARM_UP if warm else target.limit)
+            now, began_wall, began_busy = time.monotonic(), since.value, busy.value
+            if began_wall == 0.0:
+                hung = now - started > WARM_UP
+            else:
+                used = processor_seconds(process.pid) - began_busy
+                hung = used > target.limit or now - began_wall > WAITING * target.limit
+                hung = hung and since.value == began_wall  # still the same input
             if (hung and process.is_alive()) or len(count.found) >= most_found:
                 process.kill()
                 break
