@@ -84,9 +84,8 @@ def open_earlier(
     from domains.registry import commands_of
     from tvae_core.checkpoint import load_bundle
 
-    torch.set_num_threads(
-        1
-    )  # processes that read files are forked, which other threads do not outlive
+    # processes that read files are forked, which other threads do not outlive
+    torch.set_num_threads(1)
     bundle = load_bundle(path, domain)
     known = known or commands_of(domain).known
     return Earlier(bundle.path, bundle.hash, bundle.tokenizer, known(bundle.path))
