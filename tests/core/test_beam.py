@@ -75,7 +75,7 @@ def test_one_beam_is_greedy(tiny_model: Callable[..., TransformerVAE], window: i
     model = tiny_model(3, window_size=window, window_overlap=window // 2)
     codes, sigma = table(), torch.full((N,), SIGMA)
     limit = model.config.max_length
-    searched = search_batch(model, codes, sigma, 1, limit)
+    searched = [best for (best,) in search_batch(model, codes, sigma, 1, limit)]
     greedy = decode_latents(model, codes, SIGMA)
     ended = [index for index, row in enumerate(greedy) if len(row) < limit]
     assert [searched[index] for index in ended] == [greedy[index] for index in ended]
