@@ -5,11 +5,16 @@ change that moves a part of the loss by more than 1e-4 is a change of training, 
 it is meant, write the new ones and say why in the changelog:
 
     python -m tests.domains.test_golden
+
+The last bits of a product differ between kinds of processors, and within twenty steps AdamW makes
+differences that are seen of them (1.9 of 14 on digits). So each kind on which this was run has a
+trajectory of its own; the first steps are the same on all.
 """
 
 from __future__ import annotations
 
 import json
+import platform
 import sys
 import tempfile
 from collections.abc import Callable
@@ -32,6 +37,8 @@ GOLDEN = Path(__file__).parent / "golden"
 STEPS = 20
 PARTS = ("loss", "reconstruction", "mmd")
 TOLERANCE = 1e-4
+OPENING = 3
+"""Steps that are the same on all processors."""
 
 # The recipe's noise, masks and norm stay; sizes and the weight of MMD, large in so small a batch,
 # shrink. AdamW in fp32: Muon's products in bf16 are not the same on all processors.
@@ -115,17 +122,48 @@ def trajectory(name: str, folder: Path) -> dict[str, list[float]]:
     return {part: [line[part] for line in lines if part in line] for part in PARTS}
 
 
+def agree(found: dict[str, Any], wanted: dict[str, Any], steps: int = STEPS) -> bool:
+    """Whether two trajectories have the same first steps."""
+    return all(
+        found[part][:steps] == pytest.approx(wanted[part][:steps], rel=0, abs=TOLERANCE)
+        for part in PARTS
+    )
+
+
 @pytest.mark.parametrize("name", sorted(DOMAINS))
 def test_the_losses_are_what_they_were(name: str, tmp_path: Path) -> None:
-    wanted = json.loads((GOLDEN / f"{name}.json").read_text())
+    recorded = json.loads((GOLDEN / f"{name}.json").read_text())
     found = trajectory(name, tmp_path)
-    for part in PARTS:
-        assert len(found[part]) == len(wanted[part]) == STEPS
-        assert found[part] == pytest.approx(wanted[part], rel=0, abs=TOLERANCE), part
+    assert all(len(found[part]) == STEPS for part in PARTS)
+    for wanted in recorded:
+        assert agree(found, wanted, OPENING), f"{name} begins otherwise than on {wanted['machine']}"
+    assert any(agree(found, wanted) for wanted in recorded), (
+        f"{name} goes on otherwise than on {[wanted['machine'] for wanted in recorded]}; if this "
+        "is another kind of processor, record it: python -m tests.domains.test_golden"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(DOMAINS))
+def test_a_small_change_of_training_is_noticed(name: str) -> None:
+    for wanted in json.loads((GOLDEN / f"{name}.json").read_text()):
+        assert all(len(wanted[part]) == STEPS for part in PARTS)
+        other = {part: [value + 2 * TOLERANCE for value in wanted[part]] for part in PARTS}
+        assert agree(wanted, wanted)
+        assert not agree(other, wanted, OPENING)
 
 
 def test_every_domain_has_one_and_no_other() -> None:
     assert {path.stem for path in GOLDEN.glob("*.json")} == set(DOMAINS)
+
+
+def machine() -> str:
+    """The kind of this machine's processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def main() -> None:
@@ -133,8 +171,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             found = trajectory(name, Path(folder))
         path = GOLDEN / f"{name}.json"
-        rows = {part: [round(value, 6) for value in values] for part, values in found.items()}
-        path.write_text(json.dumps(rows, indent=1) + "\n")
+        rows: dict[str, Any] = {"machine": machine()}
+        rows |= {part: [round(value, 6) for value in values] for part, values in found.items()}
+        before = json.loads(path.read_text()) if path.is_file() else []
+        # those of other processors stay while training is what it was
+        kept = [r for r in before if r["machine"] != rows["machine"] and agree(rows, r, OPENING)]
+        path.write_text(json.dumps([*kept, rows], indent=1) + "\n")
         print(f"{path}: {rows['loss'][0]} -> {rows['loss'][-1]}", file=sys.stderr)
 
 

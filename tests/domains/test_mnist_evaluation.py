@@ -18,8 +18,7 @@ SEVEN, SIX = shipped_examples()[7][0], shipped_examples()[6][0]
 def space(decoded: Sequence[str], sampled: Sequence[str]) -> Any:
     """What decodes and samples these texts, whatever the codes."""
     return SimpleNamespace(
-        encode=list,
-        decode=lambda codes, fidelity: list(decoded),
+        reconstruct=lambda texts: list(decoded),
         sample=lambda n, seed, prior: SimpleNamespace(texts=list(sampled)),
     )
 

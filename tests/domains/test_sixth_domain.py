@@ -40,7 +40,7 @@ def python(outside: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_is_prepared_trained_and_sampled(outside: Path) -> None:
     prepared = python(outside, "-m", "roman.prepare")
     assert "train 3,599, validation 200, test 200" in prepared.stdout
-    trained = python(outside, "-m", "roman.train", "--max-steps", "120", "--threads", "1")
+    trained = python(outside, "-m", "roman.train", "--max-steps", "240", "--threads", "1")
     assert "bundle: runs/roman/roman_tiny/bundle" in trained.stdout
     bundle = "runs/roman/roman_tiny/bundle"
     sampled = python(
