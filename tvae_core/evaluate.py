@@ -157,10 +157,11 @@ def evaluate(
             found |= smoothness(read_walks(space.domain.check, alike, decoded, ends))
         return found
 
+    rebuilt = space.rebuild(codes, 1.0)
     out = Evaluation()
     for index, setting in enumerate(dial):
         tell(f"dial {setting:.2f}", index, total)
-        decoded = space.rebuild(codes, setting)
+        decoded = rebuilt if setting == 1 else space.decode(codes, setting)
         back = encode_some(space, decoded)
         sampled = space.sample(n_samples, seed, prior, setting, 0.0).texts
         row = {
@@ -177,7 +178,7 @@ def evaluate(
     decoded = space.decode(codes, chosen)
     back = encode_some(space, decoded)
     following = _decode_paths(space, paths, None)
-    exact = likeliest = greedy = reconstruction(space, wanted, space.rebuild(codes, 1.0))
+    exact = likeliest = greedy = reconstruction(space, wanted, rebuilt)
     if space.cycles:
         likeliest = greedy = reconstruction(space, wanted, space.decode(codes, 1.0))
     if space.beams > 1:
