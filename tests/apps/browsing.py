@@ -22,23 +22,39 @@ RESTS = """looks => {
   return window._rest > looks
 }"""
 """Whether a page has rested for some looks at it."""
+SHOWN = "[...document.querySelectorAll('[src], [href]')].map(e => e.src ?? e.href)"
 
 
 class Watch:
     """What the page complained of, and whom it called besides this machine."""
 
     def __init__(self, page: Page) -> None:
-        self.complaints: list[str] = []
         self.strangers: list[str] = []
+        self._page = page
+        self._errors: list[tuple[str, str]] = []
         page.on("console", self._said)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self._errors.append((str(error), "")))
         page.on("request", self._asked)
+
+    @property
+    def complaints(self) -> list[str]:
+        """What went wrong, without media that a later run of the script replaced.
+
+        Streamlit drops such a file at once, so a browser that was still about to load it is told
+        that it is not found. One that the page shows now has to be there.
+        """
+        shown = self._page.evaluate(SHOWN)
+        return [
+            f"{text} ({place})"
+            for text, place in self._errors
+            if "/media/" not in place or place in shown
+        ]
 
     def _said(self, message: ConsoleMessage) -> None:
         place = message.location.get("url", "")
         # Streamlit looks for its server below a page's path before it looks at the root.
         if message.type == "error" and not re.search(r"/[\w-]+/_stcore/", place):
-            self.complaints.append(f"{message.text} ({place})")
+            self._errors.append((message.text, place))
 
     def _asked(self, request: Request) -> None:
         url = urlsplit(request.url)
