@@ -54,7 +54,7 @@ class Search:
         objective: what to search for.
         budget: most calls of the score, at least 1.
         start: text to start from; without one, the search starts from samples of the prior.
-        method: one of `METHODS`.
+        method: one of `METHODS`, by default the first.
         seed: of all draws; the same seed gives the same search.
         batch_size: codes a generation, at least 4.
         radius: size of the first steps, in units of the codes' own spread.
@@ -75,7 +75,7 @@ class Search:
         *,
         budget: int,
         start: str | None = None,
-        method: str = "cma",
+        method: str = METHODS[0],
         seed: int = 0,
         batch_size: int = 32,
         radius: float = 0.5,

@@ -14,7 +14,8 @@ import numpy as np
 
 from tvae_core.optimise_types import FloatArray
 
-METHODS = ("cma", "evolve", "turbo", "random")
+METHODS = ("evolve", "cma", "turbo", "random")
+"""The methods; the first is the default."""
 PATIENCE = 12
 """Generations without a better item after which `cma` starts again from the best."""
 

@@ -29,8 +29,8 @@ ABOUT = {
     TARGET: "As close to one value of logP as can be.",
 }
 METHOD_NAMES = {
-    "cma": "CMA-ES",
     "evolve": "Evolution in latent space",
+    "cma": "CMA-ES",
     "turbo": "Trust-region Bayesian (TuRBO)",
     "random": "Random steps (baseline)",
 }

@@ -22,7 +22,7 @@ import torch
 
 from domains.smiles.commands import COMMANDS
 from domains.smiles.objectives import parse_objectives
-from domains.smiles.optimise_pmo import run_pmo, worker_space
+from domains.smiles.optimise_pmo import method_names, run_pmo, worker_space
 from domains.smiles.parallel import Workers
 from tvae_core.cli import Bar, CommandError, CommandParser, available_cores, positive_int
 from tvae_core.commands import open_space
@@ -56,7 +56,10 @@ def add_benchmark_arguments(parser: CommandParser) -> None:
     group.add_argument("--benchmark", choices=(*BENCHMARKS, "pmo"), default=None)
     group.add_argument("--molecules", type=positive_int, default=100, metavar="N")
     group.add_argument(
-        "--methods", default=None, metavar="A,B", help="default: --method and random"
+        "--methods",
+        default=None,
+        metavar="A,B",
+        help="default: --method, and for plogp random beside it",
     )
     group.add_argument("--tasks", default=None, metavar="A,B", help="of pmo (default: all 20)")
     group.add_argument("--jobs", type=positive_int, default=available_cores())
@@ -144,11 +147,7 @@ def run_benchmark(args: Any) -> int:
         check_file(Path(args.json))
     lines = BENCHMARKS[args.benchmark].read_text(encoding="utf-8").splitlines()
     starts = [line.split()[0] for line in lines][: args.molecules]
-    methods = (args.methods or f"{args.method or 'cma'},random").split(",")
-    for method in methods:
-        if method not in METHODS:
-            raise CommandError(f"--methods are of {', '.join(METHODS)}, not {method!r}", 2)
-    methods = list(dict.fromkeys(methods))
+    methods = method_names(args, f"{args.method or METHODS[0]},random")
     space = open_space(args, COMMANDS.domain)
     similarity, budget = args.similarity or SIMILARITY, args.budget or BUDGET
     names = ("radius", "batch_size", "fidelity", "decodes")

@@ -239,18 +239,20 @@ def test_the_pmo_benchmark(command: Command, tmp_path: Path) -> None:
     file = tmp_path / "pmo.json"
     result = command(
         "optimise", FOLDER, "--benchmark", "pmo", "--tasks", "qed,isomers_c7h8n2o2",
-        "--budget", 40, "--jobs", 1, "--json", file,
+        "--methods", "random,evolve", "--budget", 40, "--jobs", 1, "--json", file,
     )  # fmt: skip
     assert result.code == 0, result.err
     flat = json.loads(file.read_text())
-    assert [row["task"] for row in flat["rows"]] == ["qed", "isomers_c7h8n2o2"]
+    done = [(row["method"], row["task"]) for row in flat["rows"]]
+    assert done == [(m, t) for m in ("random", "evolve") for t in ("qed", "isomers_c7h8n2o2")]
     for row in flat["rows"]:
         assert row["calls"] == 40
         assert 0 < row["auc_top10"] <= row["top10"] <= row["top1"] <= 1
         assert row["top1"] == pytest.approx(TASKS[row["task"]]([row["best"]])[0])
-    total = sum(row["auc_top10"] for row in flat["rows"])
-    assert flat["auc_top10_sum"] == pytest.approx(total)
-    assert f"over 2 tasks of 23: {total:.3f}; 40 calls each" in result.out
+    for method in ("random", "evolve"):
+        total = sum(row["auc_top10"] for row in flat["rows"] if row["method"] == method)
+        assert flat[f"{method}_auc_top10_sum"] == pytest.approx(total)
+        assert f"over 2 tasks of 23: {total:.3f}; 40 calls each" in result.out
 
 
 def test_conditional_sampling(command: Command) -> None:

@@ -263,7 +263,7 @@ def test_several_targets_spread_over_a_front(trained_space: LatentSpace) -> None
         ({"radius": 0}, "radius must be above 0"),
         ({"radius": -1.0}, "radius must be 0 or more"),
         ({"fidelity": 1.5}, r"fidelity must lie in 0\.\.1"),
-        ({"method": "magic"}, "method is one of cma, evolve, turbo, random, not 'magic'"),
+        ({"method": "magic"}, "method is one of evolve, cma, turbo, random, not 'magic'"),
         ({"weights": (1.0,)}, "one for each of 0 targets"),
     ],
 )

@@ -32,7 +32,9 @@ def add_search_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--budget", type=positive_int, default=None, help=f"calls (default {BUDGET})"
     )
-    parser.add_argument("--method", choices=METHODS, default=None)
+    parser.add_argument(
+        "--method", choices=METHODS, default=None, help=f"(default: {METHODS[0]})"
+    )
     parser.add_argument("--radius", type=float, default=None, help="size of the first steps")
     parser.add_argument("--batch-size", type=positive_int, default=None, help="codes a generation")
     parser.add_argument(
