@@ -54,7 +54,7 @@ $(STAMP): pyproject.toml
 	@rm -f $@
 	@$(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || \
 	  { echo 'make setup: $(PYTHON) could not make $(VENV); on Debian: apt-get install python3-venv' >&2; exit 1; }
-	@# torch goes first and alone: left to a dependency, pip takes a build with gigabytes of CUDA.
+	@# torch goes first and alone, so that TORCH= can name another build and index for it.
 	@set -f; if [ -f $(TORCH_USED) ] && [ "$$(cat $(TORCH_USED))" != "$$TORCH_REQ" ]; then \
 	  $(PY) -m pip uninstall --yes --quiet torch; fi; \
 	$(PY) -m pip install --disable-pip-version-check $(PIN) $$TORCH_REQ && printf '%s\n' "$$TORCH_REQ" > $(TORCH_USED)

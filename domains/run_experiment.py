@@ -46,7 +46,7 @@ PREPARED_WITH: dict[str, tuple[str, ...]] = {
 
 GONE = {
     "critic": "the prior is fitted to the codes, so no critic has to make samples valid; "
-    "`python -m domains.NAME.refine` trains the decoder on its own valid samples",
+    "`python -m domains.smiles.refine` trains the decoder on its own valid samples",
     "critic_mean": "see critic",
     "deepspeed": "one GPU holds every model of the table in README.md",
     "latent_dropout": "codes have noise instead, which the decoder is told; see fixed_noise",

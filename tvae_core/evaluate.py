@@ -1,6 +1,6 @@
 """The evaluation suite that every domain shares, along the fidelity dial.
 
-Names of the numbers (DESIGN's): `reconstruction_exact`, `token_accuracy`, `cycle_r2`,
+Names of the numbers: `reconstruction_exact`, `token_accuracy`, `cycle_r2`,
 `prior_valid`, `prior_unique`, `prior_novel`, `interpolation_valid`, `interpolation_distinct`.
 Validity is raw: one decoding a code at one setting, no filter and no second try, but for the
 numbers that say `auto`. Held-out items and paths are decoded with the space's beams, samples with

@@ -74,7 +74,7 @@ def test_one_level_or_one_a_row(tiny_model: Callable[..., TransformerVAE]) -> No
 
 def test_known_capacities() -> None:
     assert capacity_bits(2, 1.0) == pytest.approx(1.0)
-    assert capacity_bits(320, 0.3) == pytest.approx(576, abs=1)  # DESIGN's table
+    assert capacity_bits(320, 0.3) == pytest.approx(576, abs=1)  # 320/2 * log2(1 + 1/0.3^2)
     assert capacity_bits(64, 0.5) == pytest.approx(74, abs=0.5)
     assert capacity_bits(32, 0.3) == pytest.approx(57.6, abs=0.1)
 
