@@ -25,6 +25,9 @@ from data_prep.tokenise import MAX_VOCAB_SIZE
 if TYPE_CHECKING:
     from tvae_core.measures import Known
 
+LEAST = 4
+"""Held-out items without which nothing is trained."""
+
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -87,6 +90,13 @@ def open_earlier(
     # processes that read files are forked, which other threads do not outlive
     torch.set_num_threads(1)
     bundle = load_bundle(path, domain)
+    settings = bundle.manifest.get("settings")
+    if bundle.manifest.get("start") or (isinstance(settings, dict) and settings.get("stream")):
+        print(
+            f"{path} was trained on more than its set of known items tells (--start or --stream): "
+            "held-out items may be known to it",
+            file=sys.stderr,
+        )
     known = known or commands_of(domain).known
     return Earlier(bundle.path, bundle.hash, bundle.tokenizer, known(bundle.path))
 
@@ -127,7 +137,8 @@ def hold_out(order: Rows, size: int, unknown: Flags | None = None) -> dict[str, 
 
     Args:
         order: shuffled rows.
-        size: rows of validation and of test.
+        size: rows of validation and of test; `LEAST` each at least, where these and twice as many
+            for training are there.
         unknown: for each of `order`, whether it may be held out (default: all). Where fewer than
             `2 * size` may, validation and test have half of them each.
 
@@ -142,7 +153,13 @@ def hold_out(order: Rows, size: int, unknown: Flags | None = None) -> dict[str, 
             f"{len(order):,} items {len(places)} is new to it",
             BAD_USAGE,
         )
-    size = min(size, len(places) // 2)
+    size = min(max(size, min(LEAST, len(order) // 4)), len(places) // 2)
+    if size < LEAST:
+        print(
+            f"{size} items of validation and of test are too few to train with: {LEAST} of each "
+            "are needed",
+            file=sys.stderr,
+        )
     held = {"validation": places[:size], "test": places[size : 2 * size]}
     rest = np.delete(np.arange(len(order)), places[: 2 * size])
     return {"train": order[rest]} | {name: order[rows] for name, rows in held.items()}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from data_prep.common import BAD_USAGE, PrepError
 from data_prep.earlier import Flags
 from data_prep.midi_corpus import Tune
 from data_prep.prepared import split_rows
@@ -149,6 +150,9 @@ def new_tunes(
 
     Returns:
         `(len(tunes),)`, or None where the bundle cannot tell.
+
+    Raises:
+        PrepError: no tune is as long as a window.
     """
     texts: list[str] = []
     owners: list[int] = []
@@ -156,6 +160,8 @@ def new_tunes(
         found = [format_score(window) for window in _windows_of(tune, bars, 1, voices)]
         texts += found
         owners += [row] * len(found)
+    if not texts:
+        raise PrepError(f"no tune has {bars} bars in a row", BAD_USAGE)
     fresh = unknown(texts)
     if fresh is None:
         return None

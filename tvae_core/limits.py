@@ -53,6 +53,11 @@ def window_text(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> s
 
 
 def bounds_of(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> Bounds:
-    """The same limits by score, in the order of the names."""
+    """The same limits by score, in the order of the names.
+
+    Raises:
+        ValueError: limits that are no numbers or that nothing can meet.
+    """
+    check_window(minimum, maximum)
     names = sorted({*minimum, *maximum})
     return {name: (minimum.get(name), maximum.get(name)) for name in names}

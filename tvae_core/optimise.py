@@ -23,7 +23,13 @@ from torch import Tensor
 
 from tvae_core.noise import sigma_of
 from tvae_core.optimise_archive import Archive
-from tvae_core.optimise_checks import bundle_hash, canonical_start, check_settings
+from tvae_core.optimise_checks import (
+    DECODES,
+    bundle_hash,
+    canonical_start,
+    check_settings,
+    new_limits,
+)
 from tvae_core.optimise_front import pareto_front
 from tvae_core.optimise_methods import METHODS, generator, make_strategy
 from tvae_core.optimise_rank import draw_weights
@@ -32,12 +38,10 @@ from tvae_core.optimise_state import read_state, write_state
 from tvae_core.optimise_types import Call, FloatArray, Generation, Objective, Scored
 from tvae_core.space import LatentSpace
 
-__all__ = ["METHODS", "Call", "Objective", "Scored", "Search"]
+__all__ = ["DECODES", "METHODS", "Call", "Objective", "Scored", "Search"]
 
 STALLED = 60
 """Generations in a row without a new item after which a search ends before its budget."""
-DECODES = 100
-"""Codes decoded at most for each call of the budget."""
 ROUND = {"cma": 12}
 """Generations that share one set of random weights when there are several targets (others: 3)."""
 FIDELITY = 0.3
@@ -52,7 +56,7 @@ class Search:
     Args:
         space: where to search.
         objective: what to search for.
-        budget: most calls of the score, at least 1.
+        budget: most calls of the score.
         start: text to start from; without one, the search starts from samples of the prior.
         method: one of `METHODS`, by default the first.
         seed: of all draws; the same seed gives the same search.
@@ -113,7 +117,7 @@ class Search:
 
     @property
     def excluded(self) -> int:
-        """Items so far that a cheap constraint excluded: neither scored nor charged."""
+        """Items that a cheap constraint excluded: neither scored nor charged."""
         return len(self._archive.items) - self.spent
 
     @property
@@ -227,15 +231,11 @@ class Search:
         n, first = self.batch_size, number * self.batch_size
         return self.space.sample_latents(n, self.seed, fidelity=self.decoding, first_row=first)
 
-    @property
-    def _shape(self) -> tuple[int, int]:
-        return self.space.model.config.n_latent, self.space.model.config.latent_size
-
     def _shorten(self, asked: FloatArray, longest: float = LONGEST) -> Tensor:
         """Codes as they are decoded: no longer than those of real items."""
         length = np.sqrt(np.square(asked).mean(axis=1, keepdims=True)) / self.space.spread
         codes = torch.tensor(asked / np.maximum(1, length / longest)).float()
-        shaped: Tensor = codes.unflatten(1, self._shape)
+        shaped: Tensor = codes.unflatten(1, (self.space.model.config.n_latent, -1))
         return shaped
 
     def save(self, folder: str | Path) -> None:
@@ -263,27 +263,28 @@ class Search:
         space: LatentSpace,
         objective: Objective,
         budget: int | None = None,
+        decodes: int | None = None,
     ) -> Search:
-        """The search that was saved: it goes on exactly as if it had never stopped.
-
-        Its generations are repeated with the saved texts and scores: no decoding and no call.
+        """The search that was saved, as if it had never stopped: no decoding and no call again.
 
         Args:
             folder: where it was saved.
             space: the bundle that it was made with.
-            objective: the objective that it was made with.
-            budget: a new budget instead of the saved one.
+            objective: that it was made with.
+            budget: a new one for all calls together.
+            decodes: a new limit of all codes decoded.
 
         Raises:
-            ValueError: for another bundle or objective, or a folder without a search.
+            ValueError: for another bundle or objective, a limit that is passed, or no search.
         """
         settings, generations, calls = read_state(Path(folder))
         for what, mine in (("bundle", bundle_hash(space)), ("objective", objective.name)):
             made = settings.pop(what)
             if made != mine:
                 raise ValueError(f"the search in {folder} was made with {what} {made}, not {mine}")
-        if budget is not None:
-            settings["budget"] = budget
+        spent = sum(call.number > 0 for call in calls)
+        decoded = sum(len(part.texts) for part in generations)
+        settings |= new_limits(settings, (budget, spent), (decodes, decoded), folder)
         search = cls(space, objective, **settings)
         # a last generation that the budget cut short is completed under a larger one
         search._scoring.answers = {call.text: call for call in calls}

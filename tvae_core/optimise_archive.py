@@ -78,7 +78,7 @@ class Archive:
             if self.weights is not None:
                 nan, names = float("nan"), self.targets
                 parts = [[call.values.get(name, nan) for name in names] for call in self.items]
-                score = tchebycheff(np.array(parts), self.weights)
+                score = tchebycheff(np.array(parts).reshape(-1, len(names)), self.weights)
             feasible = np.array([call.feasible for call in self.items], dtype=bool)
             violation = np.array([call.violation for call in self.items])
             self._ranks = 0.1 + 0.9 * ranks(score, feasible, violation)

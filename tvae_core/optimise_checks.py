@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from tvae_core.domain import DomainError
 from tvae_core.latent_ops import check_radius
 from tvae_core.space import LatentSpace
+
+DECODES = 100
+"""Codes decoded at most for each call of the budget."""
 
 
 def check_settings(
@@ -49,3 +54,33 @@ def bundle_hash(space: LatentSpace) -> str:
         return space.bundle.hash
     except ValueError:
         return ""
+
+
+def new_limits(
+    saved: Mapping[str, Any],
+    budget: tuple[int | None, int],
+    decodes: tuple[int | None, int],
+    folder: str | Path,
+) -> dict[str, int | None]:
+    """The limits of a saved search that goes on.
+
+    Args:
+        saved: its settings.
+        budget: a new one for the whole search (None: as it was), and how much of it is used.
+        decodes: the same for the codes decoded.
+        folder: of the search, for the message.
+
+    Raises:
+        ValueError: one that is passed already.
+    """
+    limits: dict[str, int | None] = {}
+    for name, (asked, used) in (("budget", budget), ("decodes", decodes)):
+        if asked is not None and asked < used:
+            raise ValueError(
+                f"{name} {asked:,} is for the whole search, and that in {folder} has used "
+                f"{used:,} already"
+            )
+        limits[name] = saved[name] if asked is None else asked
+    if limits["decodes"] is None and DECODES * (limits["budget"] or 0) < decodes[1]:
+        limits["decodes"] = decodes[1]  # what a smaller budget would allow is passed already
+    return limits

@@ -222,6 +222,7 @@ class LatentSpace(Codec):
             texts, shown = self.rebuild(read[0], settings), settings.tolist()
         else:
             texts = self.decode(path, fidelity)
+            texts[0], texts[-1] = self.rebuild(path[[0, -1]], fidelity)
             shown = [float("nan") if isinstance(fidelity, str) else float(fidelity)] * steps
         shares = torch.linspace(0, 1, steps).tolist()
         return [

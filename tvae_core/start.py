@@ -32,13 +32,16 @@ SHAPE = (
     "latent_size",
 )
 """Settings that checkpoints and bundles must agree with: other weights."""
-_MEANING = ("latent_bound", "latent_norm", "rope_theta")
+_MEANING = ("latent_bound", "latent_norm", "noise", "rope_theta")
 """Settings without weights of their own, without which a bundle's weights mean something else."""
 _UNNAMED = ("norm_eps", "initializer_range")
 """Settings of a model that neither presets nor flags have."""
 WARM_UPS = ("mmd_warmup_steps", "moment_start", "moment_warmup")
 """Schedules for codes that nothing has regularised yet; a bundle's have been."""
 START_FILE = "start.json"
+DATA_FILE = "data.json"
+_OF_DATA = ("tokenizer_sha256", "source_sha256", "counts", "seed")
+"""What a prepared set's manifest tells it from others by."""
 
 
 @dataclass
@@ -142,11 +145,20 @@ def first_model(config: TVAEConfig, start: Start | None) -> TransformerVAE:
     return model
 
 
-def check_checkpoint(checkpoint: Path, config: TVAEConfig, start: Start | None) -> None:
+def check_checkpoint(
+    checkpoint: Path, config: TVAEConfig, start: Start | None, data: Mapping[str, Any]
+) -> None:
     """Refuses to go on from a checkpoint of another run: its weights win over `start`.
 
+    Args:
+        checkpoint: its folder, in that of its run.
+        config: the architecture that is wanted.
+        start: the bundle that is wanted to begin with.
+        data: manifest of the prepared set.
+
     Raises:
-        ValueError: it has another architecture, or the run began with another bundle.
+        ValueError: it has another architecture, or the run began with another bundle or trained
+            on other data.
     """
     saved = json.loads((checkpoint / "config.json").read_text())
     other = "choose another --output, or start over with --resume false"
@@ -168,14 +180,27 @@ def check_checkpoint(checkpoint: Path, config: TVAEConfig, start: Start | None) 
             f"the run in {checkpoint.parent} began with {_named(began)}: name it with --start, "
             f"{other}"
         )
+    file = checkpoint.parent / DATA_FILE
+    before, now = small_json(file) if file.is_file() else {}, _identity(data)
+    differ = [name for name in before if before[name] != now.get(name)]
+    if differ:
+        raise ValueError(
+            f"the run in {checkpoint.parent} trained on other data ({differ[0]} "
+            f"{before[differ[0]]}, not {now.get(differ[0])}); {other}"
+        )
 
 
-def record(folder: Path, start: Start | None) -> None:
-    """Writes down in a new run's folder which bundle it began with."""
+def record(folder: Path, start: Start | None, data: Mapping[str, Any]) -> None:
+    """Writes down in a new run's folder which bundle it began with, and which data it has."""
+    write_whole(folder / DATA_FILE, json_text(_identity(data)))
     if start is None:
         (folder / START_FILE).unlink(missing_ok=True)
     else:
         write_whole(folder / START_FILE, json_text({"bundle": start.hash}))
+
+
+def _identity(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in _OF_DATA if name in data}
 
 
 def _recorded(folder: Path) -> str:

@@ -111,14 +111,14 @@ def train(
         model = first_model(config, start)
         checkpoint = resume_point(folder) if settings.resume else None
         if checkpoint is not None:
-            check_checkpoint(checkpoint, config, start)
+            check_checkpoint(checkpoint, config, start, prepared.manifest)
         started = time.monotonic()
         trainer = make_trainer(model, settings, folder, rows, stream)
         meet()
         if across.rank() == 0:
             tidy(folder, checkpoint, settings.resume)
             if checkpoint is None:
-                record(folder, start)
+                record(folder, start, prepared.manifest)
             write_whole(folder / "settings.toml", merged.table() + "\n")
         trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
         if across.rank() == 0:

@@ -57,7 +57,7 @@ def _parser() -> CommandParser:
     parser.add_argument("--start", default=None, metavar="SMILES", help="default: prior samples")
     add_search_arguments(parser)
     limits = parser.add_argument_group("constraints")
-    limits.add_argument("--similarity", type=float, default=0.0, help="to the start, at least")
+    limits.add_argument("--similarity", type=float, default=None, help="to the start, at least")
     limits.add_argument(
         "--alerts", default="none", help="catalogues no molecule may match, such as pains,brenk"
     )
@@ -84,7 +84,7 @@ def _objective(args: Any) -> MoleculeObjective:
     return parse_objectives(
         args.target,
         start=args.start,
-        similarity=args.similarity,
+        similarity=args.similarity or 0.0,
         alerts=args.alerts,
         scaffold=args.scaffold,
         keep_scaffold=args.keep_scaffold,

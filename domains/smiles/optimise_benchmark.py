@@ -31,7 +31,12 @@ from tvae_core.optimise import METHODS, Search
 from tvae_core.space import LatentSpace
 
 BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}
-SIMILARITY, BUDGET = 0.4, 1000
+SIMILARITY, BUDGET, MOLECULES = 0.4, 1000, 100
+UNUSED = (
+    *("output", "format", "plot", "history", "resume"),
+    *("min", "max", "alerts", "scaffold", "keep_scaffold"),
+)
+"""Arguments of a search that no benchmark takes."""
 TOGETHER = 8
 """Searches that are decoded together."""
 
@@ -54,7 +59,9 @@ def add_benchmark_arguments(parser: CommandParser) -> None:
     """The arguments of the benchmark."""
     group = parser.add_argument_group("benchmark")
     group.add_argument("--benchmark", choices=(*BENCHMARKS, "pmo"), default=None)
-    group.add_argument("--molecules", type=positive_int, default=100, metavar="N")
+    group.add_argument(
+        "--molecules", type=positive_int, default=None, metavar="N", help=f"of plogp ({MOLECULES})"
+    )
     group.add_argument(
         "--methods",
         default=None,
@@ -117,7 +124,7 @@ def _outcome(search: Search, method: str) -> Outcome:
         best.values["similarity"],
         search.spent,
         search.decoded,
-        half[-1] - first.score,
+        half[-1] - first.score if half else 0.0,
     )
 
 
@@ -141,19 +148,25 @@ def run_benchmark(args: Any) -> int:
     """Runs the benchmark that the arguments of `optimise` ask for."""
     if args.target or args.start:
         raise CommandError("--benchmark has its own target and start molecules", 2)
+    unused = [*UNUSED, *({"pmo": ("molecules", "similarity"), "plogp": ("tasks",)}[args.benchmark])]
+    for name in unused:
+        if getattr(args, name) not in (None, False, [], "none"):
+            flag = name.replace("_", "-")
+            raise CommandError(f"--benchmark {args.benchmark} has no use for --{flag}", 2)
     if args.benchmark == "pmo":
         return run_pmo(args)
     if args.json:
         check_file(Path(args.json))
     lines = BENCHMARKS[args.benchmark].read_text(encoding="utf-8").splitlines()
-    starts = [line.split()[0] for line in lines][: args.molecules]
+    starts = [line.split()[0] for line in lines][: args.molecules or MOLECULES]
     methods = method_names(args, f"{args.method or METHODS[0]},random")
     space = open_space(args, COMMANDS.domain)
-    similarity, budget = args.similarity or SIMILARITY, args.budget or BUDGET
+    similarity = SIMILARITY if args.similarity is None else args.similarity
+    budget = args.budget or BUDGET
     names = ("radius", "batch_size", "fidelity", "decodes")
     given = {name: getattr(args, name) for name in names}
     settings = {name: value for name, value in given.items() if value is not None}
-    settings |= {"budget": budget, "seed": args.seed}
+    settings |= {"budget": budget, "seed": args.seed or 0}
     groups = [tuple(starts[i : i + TOGETHER]) for i in range(0, len(starts), TOGETHER)]
     tasks = [(method, group) for group in groups for method in methods]
     work = functools.partial(
@@ -186,7 +199,12 @@ def run_benchmark(args: Any) -> int:
             for method, row in table.items()
             for name, value in row.items()
         }
-        flat |= {"n": len(starts), "budget": budget, "similarity": similarity, "seed": args.seed}
+        flat |= {
+            "n": len(starts),
+            "budget": budget,
+            "similarity": similarity,
+            "seed": args.seed or 0,
+        }
         flat |= {"benchmark": args.benchmark, "bundle": space.bundle.hash, "minutes": minutes}
         flat["molecules"] = [outcome.__dict__ for outcome in outcomes]
         write_whole(Path(args.json), json_text(json.loads(json.dumps(flat))))

@@ -108,7 +108,7 @@ def run_pmo(args: Any) -> int:
     budget = args.budget or BUDGET
     given = {n: getattr(args, n) for n in ("radius", "batch_size", "fidelity", "decodes")}
     settings = {name: value for name, value in given.items() if value is not None}
-    settings |= {"budget": budget, "seed": args.seed}
+    settings |= {"budget": budget, "seed": args.seed or 0}
     work = functools.partial(
         _search, bundle=str(args.bundle), device=str(space.model.device), settings=settings
     )

@@ -121,6 +121,12 @@ def test_ctrl_c_keeps_what_was_found_and_resume_goes_on(
     other = command(*given[:-4], "--seed", 5, "--history", run, "--resume")
     assert "has seed 4, not 5" in other.refusal()
     assert other.code == 2
+    fewer = command(*given[:-4], "--budget", 20, "--history", run, "--resume")
+    assert "budget 20 is for the whole search" in fewer.refusal()
+    assert "has used 40 already" in fewer.refusal()
+    more = command(*given[:-4], "--budget", 48, "--history", run, "--resume")  # of its own seed
+    assert more.code == 0, more.err
+    assert len(rows_of(run / "history.csv")) == 48
 
 
 def test_a_killed_run_resumes_from_its_last_save(
@@ -189,6 +195,12 @@ def test_several_targets_print_a_front(command: Command, tmp_path: Path) -> None
         (["--benchmark", "plogp", "--methods", "magic"], "not 'magic'"),
         (["--benchmark", "pmo", "--tasks", "osimertinib"], "osimertinib_mpo"),
         (["--benchmark", "pmo", "--tasks", "drd2"], "needs a classifier"),
+        (["--benchmark", "pmo", "--similarity", "0"], "pmo has no use for --similarity"),
+        (["--benchmark", "pmo", "-o", "best.sdf"], "pmo has no use for --output"),
+        (["--benchmark", "plogp", "--tasks", "qed"], "plogp has no use for --tasks"),
+        (["--benchmark", "plogp", "--keep-scaffold"], "no use for --keep-scaffold"),
+        (["--target", "qed", "--min", "qed=nan"], "the limit of qed is not a number"),
+        (["--target", "qed", "--min", "sa=4", "--max", "sa=2"], "nothing has sa of at least 4"),
         (["--target", "qed", "--decodes", "0"], "--decodes"),
         (["--target", "qed", "--batch-size", "2"], "at least 4 codes"),
     ],
@@ -233,6 +245,18 @@ def test_the_benchmark(command: Command, tmp_path: Path) -> None:
     assert flat["evolve_improvement_mean"] == pytest.approx(np.mean(gains))
     assert "evolve" in result.out
     assert "random" in result.out
+
+
+def test_a_benchmark_of_one_call(command: Command, tmp_path: Path) -> None:
+    given = ("--molecules", 1, "--methods", "evolve", "--similarity", 0, "--jobs", 1)
+    file = tmp_path / "one.json"
+    done = command(
+        "optimise", FOLDER, "--benchmark", "plogp", "--budget", 1, *given, "--json", file
+    )
+    assert done.code == 0, done.err
+    flat = json.loads(file.read_text())
+    assert flat["evolve_improvement_mean"] == flat["evolve_improvement_half_budget"] == 0
+    assert (flat["similarity"], flat["budget"], flat["seed"]) == (0, 1, 0)
 
 
 def test_the_pmo_benchmark(command: Command, tmp_path: Path) -> None:

@@ -153,9 +153,26 @@ def test_decodes_bound_the_work(trained_space: LatentSpace, tmp_path: Path) -> N
     assert done.ended == "24 codes were decoded, the most allowed"
     done.save(tmp_path)
     assert Search.resume(tmp_path, trained_space, Digits()).decodes == 24
+    more = Search.resume(tmp_path, trained_space, Digits(), decodes=200)
+    assert run(more).decoded > done.decoded
+    with pytest.raises(ValueError, match="decodes 2 is for the whole search"):
+        Search.resume(tmp_path, trained_space, Digits(), decodes=2)
     few = search(trained_space, budget=4, radius=1.0)
     few.objective.screen = lambda texts: np.ones(len(texts))  # type: ignore[attr-defined]
     assert run(few).decoded <= optimise.DECODES * 4 + few.batch_size
+
+
+@pytest.mark.parametrize("method", INSTALLED)
+def test_two_targets_wait_for_the_first_item(method: str, trained_space: LatentSpace) -> None:
+    """A bundle that is hardly trained may decode nothing valid in the first generations."""
+    waiting = Search(
+        trained_space, Digits(), budget=8, method=method, batch_size=8, targets=("sum", "short")
+    )
+    for _ in range(3):
+        codes = waiting.ask()
+        assert codes is not None
+        assert waiting.tell(["not digits"] * len(codes)) == []
+    assert 0 < run(waiting).spent <= 8
 
 
 @pytest.mark.parametrize("targets", [(), ("sum", "short")])

@@ -18,7 +18,7 @@ from tvae_core.model import TransformerVAE
 from tvae_core.presets import merge
 from tvae_core.prior import PriorSet
 from tvae_core.space import LatentSpace
-from tvae_core.start import START_FILE, WARM_UPS, begin, configured, first_model
+from tvae_core.start import DATA_FILE, START_FILE, WARM_UPS, begin, configured, first_model
 from tvae_core.train import Run
 
 SHAPE = ("d_model", "n_heads", "d_ff", "encoder_blocks", "decoder_layers", "n_latent")
@@ -95,6 +95,14 @@ def test_a_checkpoint_wins_over_the_bundle(parent: Path, go: Callable[..., Run])
     alike = {name: getattr(config, name) for name in (*SHAPE, "latent_size")}
     with pytest.raises(ValueError, match=f"began with the bundle {own}: name it with --start"):
         go("run", **(SHORT | alike))
+    data = on.folder / DATA_FILE
+    kept = json.loads(data.read_text())
+    assert set(kept) >= {"counts", "seed"}
+    data.write_text(json.dumps(kept | {"counts": {"train": 1}}))
+    with pytest.raises(ValueError, match=r"trained on other data \(counts .*--output"):
+        go("run", start=str(parent), **(ON | SHORT))
+    data.unlink()  # of a version that did not write it down
+    go("run", start=str(parent), **(ON | SHORT))
     over = go("run", resume=False, **SHORT)
     assert not (over.folder / START_FILE).exists()
     assert "start" not in load_bundle(over.bundle).manifest

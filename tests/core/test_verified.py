@@ -113,6 +113,8 @@ def test_the_verbs_verify_items_and_not_samples(
     walked = [space.interpolate(a, b, steps=5) for a, b in itertools.pairwise(texts[:13])]
     ends = [end for path in walked for end in (path[0].text, path[-1].text)]
     wanted = [end for a, b in itertools.pairwise(texts[:13]) for end in (a, b)]
+    fixed = [space.interpolate(a, b, 3, fidelity=1.0) for a, b in itertools.pairwise(texts[:13])]
+    assert [end for path in fixed for end in (path[0].text, path[-1].text)] == ends
     space.search(cycles=0)
     plain = [space.interpolate(a, b, steps=5) for a, b in itertools.pairwise(texts[:13])]
     before = [end for path in plain for end in (path[0].text, path[-1].text)]

@@ -67,7 +67,7 @@ def test_only_new_molecules_are_held_out(
     out = tmp_path / "out"
     splits = splits_of(out)
     assert sorted(text for rows in splits.values() for text in rows) == sorted(CHAINS)
-    assert len(splits["validation"]) == len(splits["test"]) == 3
+    assert len(splits["validation"]) == len(splits["test"]) == 4
     assert not set(SEEN) & {*splits["validation"], *splits["test"]}
     assert (out / "tokenizer.json").read_bytes() == (bundle / "tokenizer.json").read_bytes()
     prepared = PreparedSet(out, "smiles")
@@ -99,11 +99,29 @@ def test_molecules_are_known_whatever_their_stereochemistry(
     assert sugar in splits["train"]
 
 
-def test_what_little_is_new_is_shared(run: Callable[..., int], tmp_path: Path) -> None:
+def test_what_little_is_new_is_shared(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([*SEEN, "CCN", "CCCN", "CCCCN"]) == 0
+    assert (
+        "1 items of validation and of test are too few to train with: 4" in capsys.readouterr().err
+    )
     splits = splits_of(tmp_path / "out")
     assert len(splits["validation"]) == len(splits["test"]) == 1
     assert {*splits["validation"], *splits["test"]} < {"CCN", "CCCN", "CCCCN"}
+
+
+@pytest.mark.parametrize("more", [{"start": "0123456789ab"}, {"settings": {"stream": "*.csv"}}])
+def test_a_bundle_that_knows_only_its_last_data(
+    more: dict[str, Any],
+    run: Callable[..., int],
+    bundle: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    manifest = manifest_of(bundle) | more
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    assert run(CHAINS) == 0
+    assert "trained on more than its set of known items tells" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("new", [[], ["CCN"]])
@@ -124,7 +142,7 @@ def test_a_bundle_that_cannot_tell(
     assert run(SEEN) == 0
     assert "does not tell what it was trained on" in capsys.readouterr().err
     assert manifest_of(tmp_path / "out")["new_to_bundle"] is None
-    assert len(splits_of(tmp_path / "out")["test"]) == 2
+    assert len(splits_of(tmp_path / "out")["test"]) == 4
 
 
 def test_of_a_published_split_the_tokenizer_alone_is_new(
@@ -185,7 +203,7 @@ def test_python_lines(tmp_path: Path) -> None:
     assert python_code.main([*given, "--bundle", str(bundle)]) == 0
     splits = splits_of(tmp_path / "out")
     assert {*splits["validation"], *splits["test"]} < set(lines[30:])
-    assert len(splits["test"]) == 2
+    assert len(splits["test"]) == 4
     assert manifest_of(tmp_path / "out")["new_to_bundle"] == 10
     copied = (tmp_path / "out" / "tokenizer.json").read_bytes()
     assert copied == (bundle / "tokenizer.json").read_bytes()

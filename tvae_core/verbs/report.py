@@ -43,7 +43,7 @@ def table(
         most: lines, beside the heads.
     """
     if not calls:
-        return f"no {unit} met the constraints"
+        return f"no {unit} met the constraints and has a score"
     names = list(calls[0].values)
     if names != [*names[:1]] or not math.isclose(calls[0].score, calls[0].values[names[0]]):
         names = ["score", *names]

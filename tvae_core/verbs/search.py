@@ -23,7 +23,7 @@ from tvae_core.space import LatentSpace
 
 SAVE_SECONDS = 5.0
 BUDGET = 2000
-SETTINGS = ("method", "seed", "batch_size", "radius", "fidelity", "decodes")
+SETTINGS = ("method", "seed", "batch_size", "radius", "fidelity")
 """What a resumed search keeps and may not be asked to change."""
 
 
@@ -32,9 +32,7 @@ def add_search_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--budget", type=positive_int, default=None, help=f"calls (default {BUDGET})"
     )
-    parser.add_argument(
-        "--method", choices=METHODS, default=None, help=f"(default: {METHODS[0]})"
-    )
+    parser.add_argument("--method", choices=METHODS, default=None, help=f"(default: {METHODS[0]})")
     parser.add_argument("--radius", type=float, default=None, help="size of the first steps")
     parser.add_argument("--batch-size", type=positive_int, default=None, help="codes a generation")
     parser.add_argument(
@@ -44,6 +42,7 @@ def add_search_arguments(parser: CommandParser) -> None:
         help=f"most codes decoded, scored or not (default {DECODES} for each call of the budget)",
     )
     add_fidelity_argument(parser, "one that suits a search")
+    parser.set_defaults(seed=None)  # so that a search is resumed without saying its seed again
 
 
 def add_history_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -79,8 +78,16 @@ def begin(
     if not args.resume:
         several = targets if len(targets) > 1 else ()
         budget = args.budget or BUDGET
-        return Search(space, objective, budget=budget, start=start, targets=several, **asked)
-    search = Search.resume(args.history, space, objective, args.budget)
+        return Search(
+            space,
+            objective,
+            budget=budget,
+            start=start,
+            targets=several,
+            decodes=args.decodes,
+            **asked,
+        )
+    search = Search.resume(args.history, space, objective, args.budget, args.decodes)
     for name, value in asked.items():
         made = getattr(search, name)
         if value != made:
