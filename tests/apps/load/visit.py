@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin
 
-from playwright.async_api import Page, WebSocket
+from playwright.async_api import Page, TimeoutError, WebSocket
 
 from tests.apps.browsing import RESTS
 
@@ -19,6 +19,7 @@ WATCH = """() => {
   const app = document.querySelector('[data-testid=stApp]')
   const name = 'data-test-script-state'
   window._ran = false
+  window._still = 0
   window._watch?.disconnect()
   window._watch = new MutationObserver(changes => {
     const seen = [app.getAttribute(name), ...changes.map(change => change.oldValue)]
@@ -27,6 +28,24 @@ WATCH = """() => {
   window._watch.observe(app, {attributes: true, attributeFilter: [name], attributeOldValue: true})
 }"""
 """Notes in a page whether its script has run since."""
+RAN = """looks => {
+  const app = document.querySelector('[data-testid=stApp]')
+  const rests = app?.getAttribute('data-test-script-state') === 'notRunning'
+  window._still = rests ? window._still + 1 : 0
+  return window._ran || window._still > looks
+}"""
+"""Whether its script has run since, or has rested for so many looks: a browser that is short of
+time may learn of the start and the end of a run at once, and then shows neither."""
+STILL = 300
+"""Looks, 0.1 s apart, of a page at rest after which a run is not waited for any more."""
+STATE = """() => ({
+  script: document.querySelector('[data-testid=stApp]')?.getAttribute('data-test-script-state'),
+  connection: document.querySelector('[data-testid=stApp]')
+    ?.getAttribute('data-test-connection-state'),
+  ran: window._ran,
+  buttons: [...document.querySelectorAll('button')].map(b => b.innerText).filter(Boolean).join(),
+})"""
+"""What a page is at, for the message of an interaction that has no end."""
 PRESSES = 5
 """Most presses of a button whose download fails."""
 PATIENCE = 900_000
@@ -79,11 +98,15 @@ class Visit:
             actions: what is done, in order; one that gives False needs no run of the page.
         """
         began = time.monotonic()
-        for action in actions:
-            await self.page.evaluate(WATCH)
-            if await action is not False:
-                await self.page.wait_for_function("window._ran", timeout=PATIENCE)
-        await self.rest()
+        try:
+            for action in actions:
+                await self.page.evaluate(WATCH)
+                if await action is not False:
+                    await self.page.wait_for_function(RAN, arg=STILL, polling=100, timeout=PATIENCE)
+            await self.rest()
+        except TimeoutError:
+            state = await self.page.evaluate(STATE)
+            raise RuntimeError(f"{name}: no end of it: {state}") from None
         self.times.append((name, max(0.0, time.monotonic() - began - LOOKS * 0.1)))
 
     async def rest(self) -> None:
