@@ -12,7 +12,7 @@ Work = Callable[[Visit], Awaitable[None]]
 MOLECULES = (
     "CC(=O)Nc1ccc(O)cc1", "CC(=O)Oc1ccccc1C(=O)O", "Cn1cnc2c1c(=O)n(C)c(=O)n2C",
     "CC(C)Cc1ccc(C(C)C(=O)O)cc1", "CCN(CC)CC(=O)Nc1c(C)cccc1C", "COc1ccc2[nH]cc(CCN)c2c1",
-    "O=C(O)c1cccnc1", "Nc1ccc(S(N)(=O)=O)cc1",
+    "OC(=O)c1cccnc1", "Nc1ccc(S(N)(=O)=O)cc1",
 )  # fmt: skip
 NOTES = ("A2 FA d2 fd", "G2 Bd g2 dB", "c2 eg c2 ge", "e2 ce A4", "B2 dB G4", "d2 fa f2 d2",
          "E2 GB e2 BG", "F2 AF d4")  # fmt: skip
