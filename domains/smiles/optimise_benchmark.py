@@ -150,7 +150,8 @@ def run_benchmark(args: Any) -> int:
         raise CommandError("--benchmark has its own target and start molecules", 2)
     unused = [*UNUSED, *({"pmo": ("molecules", "similarity"), "plogp": ("tasks",)}[args.benchmark])]
     for name in unused:
-        if getattr(args, name) not in (None, False, [], "none"):
+        value = getattr(args, name)
+        if value is not None and value is not False and value not in ([], "none"):
             flag = name.replace("_", "-")
             raise CommandError(f"--benchmark {args.benchmark} has no use for --{flag}", 2)
     if args.benchmark == "pmo":

@@ -187,7 +187,7 @@ def test_several_targets_print_a_front(command: Command, tmp_path: Path) -> None
 def test_nothing_feasible_is_told(command: Command) -> None:
     result = command("optimise", *GIVEN, "--budget", 5, "--min", "total=1000")
     assert result.code == 0, result.err
-    assert result.out.startswith("no sum met the constraints\n")
+    assert result.out.startswith("no sum met the constraints and has a score\n")
 
 
 MISTAKES = [
@@ -200,7 +200,10 @@ MISTAKES = [
     (["--target", "total", "--similarity", "0.4"], "similarity needs a start"),
     (["--target", "total", "--start", "11", "--similarity", "4"], "similarity must lie in 0..1"),
     (["--target", "total", "--min", "totl=1"], "unknown score 'totl'; did you mean total"),
-    (["--target", "total", "--min", "total=2", "--max", "total=1"], "no total is at least 2"),
+    (
+        ["--target", "total", "--min", "total=2", "--max", "total=1"],
+        "nothing has total of at least 2",
+    ),
     (["--target", "total", "--budget", "0"], "--budget: must be a whole number"),
     (["--target", "total", "--method", "magic"], "invalid choice: 'magic'"),
     (["--target", "total", "--fidelity", "auto"], "give a number"),
