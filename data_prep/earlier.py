@@ -137,8 +137,8 @@ def hold_out(order: Rows, size: int, unknown: Flags | None = None) -> dict[str, 
 
     Args:
         order: shuffled rows.
-        size: rows of validation and of test; `LEAST` each at least, where these and twice as many
-            for training are there.
+        size: rows of validation and of test; `LEAST` each at least, as long as training keeps half
+            of all.
         unknown: for each of `order`, whether it may be held out (default: all). Where fewer than
             `2 * size` may, validation and test have half of them each.
 

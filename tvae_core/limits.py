@@ -45,6 +45,14 @@ def check_window(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> 
             )
 
 
+def check_bounds(bounds: Bounds) -> None:
+    """`check_window` of limits by score."""
+    check_window(
+        {name: low for name, (low, _) in bounds.items() if low is not None},
+        {name: high for name, (_, high) in bounds.items() if high is not None},
+    )
+
+
 def window_text(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> str:
     """A window in words, such as `qed >= 0.6, sa <= 4`."""
     lower = [f"{name} >= {limit:g}" for name, limit in minimum.items()]
@@ -53,11 +61,6 @@ def window_text(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> s
 
 
 def bounds_of(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> Bounds:
-    """The same limits by score, in the order of the names.
-
-    Raises:
-        ValueError: limits that are no numbers or that nothing can meet.
-    """
-    check_window(minimum, maximum)
+    """The same limits by score, in the order of the names."""
     names = sorted({*minimum, *maximum})
     return {name: (minimum.get(name), maximum.get(name)) for name in names}

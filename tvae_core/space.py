@@ -221,8 +221,8 @@ class LatentSpace(Codec):
             read, settings = self.follow(path[None], how)
             texts, shown = self.rebuild(read[0], settings), settings.tolist()
         else:
-            texts = self.decode(path, fidelity)
-            texts[0], texts[-1] = self.rebuild(path[[0, -1]], fidelity)
+            first, last = self.rebuild(path[[0, -1]], fidelity)
+            texts = [first, *self.decode(path[1:-1], fidelity), last]
             shown = [float("nan") if isinstance(fidelity, str) else float(fidelity)] * steps
         shares = torch.linspace(0, 1, steps).tolist()
         return [

@@ -25,6 +25,7 @@ from domains.smiles.syntax import Problem
 from domains.smiles.user_function import UserFunction
 from tvae_core.expressions import Expression
 from tvae_core.limits import Bounds
+from tvae_core.limits import check_bounds as check_limits
 from tvae_core.optimise_types import Scored
 
 DERIVED = ("plogp", "plogp_raw", "ring_penalty")
@@ -202,9 +203,7 @@ class MoleculeObjective:
 def check_bounds(bounds: Bounds, with_start: bool) -> None:
     """Refuses bounds on unknown scores, or that nothing can meet; raises `ValueError`."""
     check_names([name for name in bounds if name not in DERIVED], with_start)
-    for name, (low, high) in bounds.items():
-        if low is not None and high is not None and low > high:
-            raise ValueError(f"no {name} is at least {low:g} and at most {high:g}")
+    check_limits(bounds)
 
 
 def parse_objectives(

@@ -204,7 +204,7 @@ def run_benchmark(args: Any) -> int:
             "n": len(starts),
             "budget": budget,
             "similarity": similarity,
-            "seed": args.seed or 0,
+            "seed": settings["seed"],
         }
         flat |= {"benchmark": args.benchmark, "bundle": space.bundle.hash, "minutes": minutes}
         flat["molecules"] = [outcome.__dict__ for outcome in outcomes]

@@ -85,7 +85,8 @@ def test_constraints() -> None:
         ({"keep_scaffold": True, "start": "CCO"}, "has no rings"),
         ({"alerts": "painz"}, "unknown alert catalogue 'painz'; did you mean pains"),
         ({"bounds": {"qid": (0, 1)}}, "unknown score 'qid'"),
-        ({"bounds": {"qed": (1, 0)}}, "no qed is at least 1 and at most 0"),
+        ({"bounds": {"qed": (1, 0)}}, "nothing has qed of at least 1 and at most 0"),
+        ({"bounds": {"qed": (float("nan"), None)}}, "the limit of qed is not a number"),
     ],
 )
 def test_constraints_that_make_no_sense(settings: dict[str, object], message: str) -> None:

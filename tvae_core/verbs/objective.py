@@ -12,7 +12,7 @@ import numpy as np
 
 from tvae_core.domain import Domain, FloatArray, Verdict
 from tvae_core.expressions import Expression
-from tvae_core.limits import Bounds
+from tvae_core.limits import Bounds, check_bounds
 from tvae_core.optimise_types import Scored
 from tvae_core.similarity import Similarity
 
@@ -63,9 +63,7 @@ class ItemObjective:
         self.targets = tuple(part.text for part in self._parts)
         if len(set(self.targets)) != len(self.targets):
             raise ValueError("a target is named twice")
-        for name, (low, high) in self.bounds.items():
-            if low is not None and high is not None and not low <= high:
-                raise ValueError(f"no {name} is at least {low:g} and at most {high:g}")
+        check_bounds(self.bounds)
         self.name = self._name()
 
     def _name(self) -> str:
