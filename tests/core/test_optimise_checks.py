@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.core.test_optimise import NEEDS, Digits, run, search
+from tests.core.test_optimise import NEEDS, run, search
 from tvae_core.domain import DomainError
 from tvae_core.optimise import Scored
 from tvae_core.optimise_methods import make_strategy
