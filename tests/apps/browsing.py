@@ -22,6 +22,7 @@ RESTS = """looks => {
   return window._rest > looks
 }"""
 """Whether a page has rested for some looks at it."""
+MEDIA = re.compile(r"https?://[^\s()]+/media/[^\s()]+")
 SHOWN = "[...document.querySelectorAll('[src], [href]')].map(e => e.src ?? e.href)"
 
 
@@ -41,14 +42,12 @@ class Watch:
         """What went wrong, without media that a later run of the script replaced.
 
         Streamlit drops such a file at once, so a browser that was still about to load it is told
-        that it is not found. One that the page shows now has to be there.
+        that it is not found, and Streamlit's player says so, too, in words of its own. One that
+        the page shows now has to be there.
         """
-        shown = self._page.evaluate(SHOWN)
-        return [
-            f"{text} ({place})"
-            for text, place in self._errors
-            if "/media/" not in place or place in shown
-        ]
+        shown = set(self._page.evaluate(SHOWN))
+        errors = [f"{text} ({place})" for text, place in self._errors]
+        return [e for e in errors if not (media := set(MEDIA.findall(e))) or media & shown]
 
     def _said(self, message: ConsoleMessage) -> None:
         place = message.location.get("url", "")
