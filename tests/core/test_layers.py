@@ -18,6 +18,7 @@ from tvae_core.layers import (
     Attention,
     FeedForward,
     RMSNorm,
+    _product,
     _short_attention,
     rotary_table,
 )
@@ -61,6 +62,25 @@ def test_both_attention_paths_agree_at_the_border(
     torch.testing.assert_close(
         out, attention.out_proj(plain.transpose(1, 2).flatten(-2)), atol=1e-6, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_long_attention_in_bf16_is_trained_in_fp32(masked: bool) -> None:
+    shape = (2, 2, SHORT + 9, 8)
+    mask = torch.arange(shape[2])[None] < torch.tensor([[shape[2]], [40]]) if masked else None
+    mask = None if mask is None else mask[:, None, None]
+    own = [torch.randn(shape).bfloat16().requires_grad_() for _ in range(3)]
+    wide = [x.detach().float().requires_grad_() for x in own]
+    pull = torch.randn(shape).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = _product(*own, mask, not masked)
+    expected = F.scaled_dot_product_attention(*wide, attn_mask=mask, is_causal=not masked)
+    assert torch.equal(out, expected.bfloat16())
+    out.backward(pull)
+    expected.backward(pull.float())
+    for a, b in zip(own, wide, strict=True):
+        assert a.grad is not None
+        assert torch.equal(a.grad, b.grad.bfloat16())
 
 
 def test_causal_attention_does_not_look_ahead(tiny_config: Callable[..., TVAEConfig]) -> None:
