@@ -86,10 +86,11 @@ class LatentReadout(nn.Module):
         Returns:
             Latents `(b, n_latent, latent_size)` in fp32.
         """
-        query = self.query.to(states.dtype).expand(states.shape[0], -1, -1)
+        query = self.query.to(states.dtype)[None]
+        q = self.attention.queries(query).expand(states.shape[0], -1, -1, -1)
         rotary = rotary_table(positions, self.head_size, self.theta, states.dtype)
         k, v = self.attention.keys_values(states, norm, rotary)
-        read = self.attention.attend(self.attention.queries(query), k, v, keep[:, None, None])
+        read = self.attention.attend(q, k, v, keep[:, None, None])
         latents: Tensor = self.out(self.norm(query + read)).float()
         if self.running is not None:
             latents = self.running(latents)
