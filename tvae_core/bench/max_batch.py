@@ -100,6 +100,8 @@ def _next_guess(seen: Mapping[int, StepMemory | None], room: float, low: int, hi
         guess = math.floor(left + (room - first) * (right - left) / (last - first))
     if high > LARGEST:
         guess = min(guess, _GROWTH * max(low, 1))
+    elif high > _GROWTH * max(low, 1) and len(seen) % 2:  # a line over a wide bracket tells little
+        guess = math.isqrt(max(low, 1) * high)
     elif guess >= high or len(seen) % 5 == 0:  # now and then halved, whatever the curve
         guess = (low + high) // 2
     return max(low + 1, min(guess, high - 1))

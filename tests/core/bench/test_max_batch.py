@@ -119,7 +119,7 @@ def test_table(
     checkpointed = ("base", "grad_check_pnt")
     rows = (
         Row("small", ("base",), 20, 2, 4, SMALL, vocab_size=100),
-        Row("small, checkpointed", checkpointed, 20, 3, 1_000_000, SMALL, vocab_size=100),
+        Row("small, checkpointed", checkpointed, 20, 3, 1_000, SMALL, vocab_size=100),
     )
     monkeypatch.setattr(max_batch, "ROWS", rows)
     file = tmp_path / "records.json"
@@ -132,7 +132,7 @@ def test_table(
     assert "x)" in plain
     assert " MISS " in checked
     assert miss.startswith("MISS small, checkpointed, 20 tokens: ")
-    assert "of 1000000; held: " in miss
+    assert "of 1000; held: " in miss
     records = json.loads(file.read_text())
     batches = [record for record in records if record["unit"] == "items"]
     assert [record["baseline"] for record in batches] == [2, 2, 3]
