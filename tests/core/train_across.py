@@ -56,6 +56,9 @@ def main(
     if optimizer == "muon_wide":
         torch.optim._muon._zeropower_via_newtonschulz = newton_schulz
         optimizer = "muon"
+    # all in fp64: in fp32 the last bits of sums grow step by step
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(0)
     ids = [[rng.randrange(4, 14) for _ in range(rng.randrange(3, 9))] for _ in range(96)]
