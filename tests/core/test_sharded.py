@@ -52,12 +52,12 @@ def same(folder: Path, other: Path) -> None:
     assert [line["step"] for line in found] == [line["step"] for line in lines] == [*range(1, 13)]
     for expected, line in zip(lines, found, strict=True):
         for name in PARTS:
-            wanted = pytest.approx(expected[name], abs=5e-5, rel=1e-4)
+            wanted = pytest.approx(expected[name], abs=1e-9, rel=1e-9)
             assert line[name] == wanted, (name, line["step"])
-        assert line["grad_norm"] == pytest.approx(expected["grad_norm"], rel=1e-3), line["step"]
+        assert line["grad_norm"] == pytest.approx(expected["grad_norm"], rel=1e-9), line["step"]
     assert theirs.keys() == weights.keys()
     for name, value in weights.items():
-        torch.testing.assert_close(theirs[name], value, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(theirs[name], value, atol=1e-10, rtol=0)
 
 
 @pytest.fixture(scope="module")

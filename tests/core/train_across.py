@@ -23,6 +23,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast, TrainerCallback, TrainerState
 
+from tests.fp64 import in_fp64
 from tvae_core import across
 from tvae_core.config import TVAEConfig
 from tvae_core.data import TokenRows
@@ -46,6 +47,7 @@ class Kill(TrainerCallback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@in_fp64()  # in fp32 the last bits of sums grow step by step
 def main(
     folder: Path,
     optimizer: str,
@@ -56,9 +58,6 @@ def main(
     if optimizer == "muon_wide":
         torch.optim._muon._zeropower_via_newtonschulz = newton_schulz
         optimizer = "muon"
-    # all in fp64: in fp32 the last bits of sums grow step by step
-    torch.set_default_dtype(torch.float64)
-    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(0)
     ids = [[rng.randrange(4, 14) for _ in range(rng.randrange(3, 9))] for _ in range(96)]

@@ -16,19 +16,18 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-import torch
 from transformers import PreTrainedTokenizerFast
 
 from data_prep.prepared import Items, write_prepared
 from domains.registry import DOMAINS, commands_of
+from tests.fp64 import in_fp64
 from tvae_core.byte_pair import build_byte_pair
 from tvae_core.card import model_card
 from tvae_core.presets import CORE_PRESETS, merge
@@ -93,19 +92,6 @@ def tokenizer_builder(name: str) -> Callable[[list[str]], PreTrainedTokenizerFas
 
         return partial(mnist, side=14, merges=64)
     return partial(build_byte_pair, vocab_size=300)
-
-
-@contextmanager
-def in_fp64() -> Iterator[None]:
-    """Inside, weights are made in fp64, and what is computed in fp32 elsewhere is, too."""
-    before = torch.get_default_dtype()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.Tensor, "float", torch.Tensor.double)
-        torch.set_default_dtype(torch.float64)
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(before)
 
 
 def trajectory(name: str, folder: Path) -> dict[str, list[float]]:

@@ -67,6 +67,18 @@ def test_known_curves(curve: list[tuple[int, int]], batch: int, most: int) -> No
     assert probes <= most
 
 
+def test_a_far_guess_on_a_bent_curve_takes_few_probes() -> None:
+    """The distances of MMD grow with the square of the batch: a line to there tells little."""
+    probes = []
+
+    def measure(batch: int) -> StepMemory:
+        probes.append(batch)
+        return of(1e6 + max(8e4 * batch, 44 * batch**2))
+
+    assert largest_batch(measure, 3.2e6, likely=1_000_000).batch == 27
+    assert len(probes) <= 8
+
+
 def test_without_end() -> None:
     assert solve([(10, 0)], 1000)[0].batch == LARGEST
 
