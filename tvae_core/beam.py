@@ -36,7 +36,7 @@ def check_beams(beams: int) -> None:
 def begin(model: TransformerVAE, latents: Tensor, sigma: Tensor, limit: int) -> DecoderCache:
     """The decoder's cache for rows of at most `limit` tokens from latents `(b, n_latent, size)`."""
     memory, summary = model.memory(latents.to(model.dtype), sigma)
-    return model.decoder.start(memory, summary, capacity=min(limit + 1, 32))
+    return model.decoder.start(memory, summary, capacity=min(limit + 1, 8))
 
 
 def next_logits(model: TransformerVAE, token: Tensor, cache: DecoderCache, limit: int) -> Tensor:

@@ -84,7 +84,7 @@ class Codec:
         top_p: float = 1.0,
         seed: int = 0,
         first_row: int = 0,
-        batch_size: int = 256,
+        batch_size: int = 512,
         progress: Progress | None = None,
         beams: int | None = None,
     ) -> list[str]:
@@ -178,7 +178,7 @@ class Codec:
         self,
         latents: Tensor,
         fidelity: float | Tensor | str = 1.0,
-        batch_size: int = 256,
+        batch_size: int = 512,
         progress: Progress | None = None,
     ) -> list[str]:
         """The likeliest texts of real items' codes: `decode`, but verified where that is possible.

@@ -50,7 +50,10 @@ class DecoderCache:
 
     def reorder(self, rows: Tensor) -> None:
         """Takes the keys and values of rows `(b,)`, each decoded from the same code as its own."""
-        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
+        moved = (rows != torch.arange(len(rows), device=rows.device)).nonzero()[:, 0]
+        used = slice(0, self.filled)
+        for held in (self.keys[..., used, :], self.values[..., used, :]):
+            held[:, moved] = held[:, rows[moved]]
 
     def select(self, rows: Tensor) -> DecoderCache:
         """The cache of the given rows `(n,)`, for when finished rows leave the batch."""
@@ -189,8 +192,8 @@ class Decoder(nn.Module):
         low = memory.dtype == torch.bfloat16 and memory.device.type == "cpu"
         dtype = torch.float32 if low else memory.dtype
         return DecoderCache(
-            memory.new_zeros(shape, dtype=dtype),
-            memory.new_zeros(shape, dtype=dtype),
+            memory.new_empty(shape, dtype=dtype),
+            memory.new_empty(shape, dtype=dtype),
             torch.stack([k for k, _ in projected]).to(dtype),
             torch.stack([v for _, v in projected]).to(dtype),
             summary,

@@ -21,6 +21,8 @@ _SHRINK = 0.75
 _CACHE_BYTES = 1 << 30
 """Most memory that the keys and values of rows decoded together may take."""
 _GREEDY = 1e-6
+_FIRST, _NEXT = 16, 128
+"""Likeliest tokens among which a draw is looked for, before all of them are sorted."""
 
 
 def check_sampling(temperature: float, top_p: float) -> None:
@@ -46,7 +48,7 @@ def decode_latents(
     seed: int = 0,
     first_row: int = 0,
     row_numbers: Sequence[int] | None = None,
-    batch_size: int = 256,
+    batch_size: int = 512,
     max_length: int | None = None,
     lengths: Sequence[int] | None = None,
     progress: Progress | None = None,
@@ -131,7 +133,7 @@ def decode_candidates(
     latents: Tensor,
     sigma: Tensor | float,
     beams: int,
-    batch_size: int = 256,
+    batch_size: int = 512,
 ) -> list[list[list[int]]]:
     """All rows that a beam search of each latent ends with.
 
@@ -181,7 +183,8 @@ def _decode_batch(
         logits = next_logits(model, token, cache, limit)
         if ends is not None:
             over = ends <= step
-            logits = logits.masked_fill(over[:, None], float("-inf"))
+            if over.any():
+                logits = logits.masked_fill(over[:, None], float("-inf"))
             logits[:, config.eos_token_id] = torch.where(over, 0.0, float("-inf"))
         chosen = draws[alive.cpu(), step].to(device) if draws is not None else None
         token = choose(logits, chosen, temperature, top_p)
@@ -204,6 +207,9 @@ def _decode_batch(
 def choose(logits: Tensor, draws: Tensor | None, temperature: float, top_p: float) -> Tensor:
     """Next tokens `(b,)` from logits `(b, vocab)`: greedy, or by inverse transform sampling.
 
+    A draw runs through the tokens from the likeliest down, so only rows whose draw may fall
+    beyond the first few are sorted further.
+
     Args:
         logits: finite or -inf.
         draws: uniform numbers `(b,)`, one a row; needed when `temperature` is above 0.
@@ -211,12 +217,41 @@ def choose(logits: Tensor, draws: Tensor | None, temperature: float, top_p: floa
         top_p: share of the probability mass that may be drawn from.
     """
     if temperature < _GREEDY or draws is None:
+        return likeliest(logits)
+    probabilities = F.softmax(logits / temperature, -1)
+    token, sure = _draw(probabilities, draws, top_p, _FIRST)
+    for width in (_NEXT, logits.shape[-1]):
+        rest = (~sure).nonzero()[:, 0]
+        if len(rest) == 0:
+            break
+        token[rest], sure[rest] = _draw(probabilities[rest], draws[rest], top_p, width)
+    return token
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """The first of the largest of each row `(b, n)`: `(b,)`.
+
+    NumPy's search takes a tenth of the time of PyTorch's on a CPU (torch 2.13, 64 x 32,128).
+    """
+    if logits.device.type != "cpu" or logits.dtype == torch.bfloat16:
         return logits.argmax(-1)
-    probabilities, order = F.softmax(logits / temperature, -1).sort(-1, descending=True)
-    total = probabilities.cumsum(-1)
+    return torch.from_numpy(logits.detach().numpy().argmax(-1))
+
+
+def _draw(probabilities: Tensor, draws: Tensor, top_p: float, width: int) -> tuple[Tensor, Tensor]:
+    """Tokens drawn from the `width` likeliest, and where that is what all would have given."""
+    width = min(width, probabilities.shape[-1])
+    part, order = probabilities.topk(width, -1)
+    total = part.cumsum(-1)
+    mass, inside = total[:, -1], total[:, -1] >= top_p
     if top_p < 1:
-        probabilities = probabilities.masked_fill(total - probabilities >= top_p, 0.0)
-        total = probabilities.cumsum(-1)
-    place = torch.searchsorted(total, draws[:, None] * total[:, -1:], right=True)
-    last = (probabilities > 0).sum(-1, keepdim=True) - 1
-    return order.gather(-1, place.minimum(last))[:, 0]
+        part = part.masked_fill(total - part >= top_p, 0.0)
+        total = part.cumsum(-1)
+        wanted = draws * total[:, -1]
+    else:
+        wanted = draws * probabilities.sum(-1)
+        inside = wanted < mass
+    place = torch.searchsorted(total, wanted[:, None], right=True)
+    last = (part > 0).sum(-1, keepdim=True) - 1
+    token = order.gather(-1, place.minimum(last))[:, 0]
+    return token, inside | (width == probabilities.shape[-1])

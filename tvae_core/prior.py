@@ -108,7 +108,12 @@ class FlowPrior(nn.Module):
         self.leave = nn.Linear(width, code_size)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """Velocity `(n, code_size)` at codes `x` and times `(n,)` in 0 (noise) to 1 (code)."""
+        """Velocity `(n, code_size)` at codes `x` and times in 0 (noise) to 1 (code).
+
+        Args:
+            x: `(n, code_size)`.
+            time: `(n,)`, or `(1,)` for all.
+        """
         angles = time[:, None] * torch.arange(1, _TIME_FEATURES // 2 + 1, device=x.device) * math.pi
         features = torch.cat((angles.sin(), angles.cos()), -1).to(x.dtype)
         hidden = self.enter(x)
@@ -184,29 +189,34 @@ class FlowPrior(nn.Module):
         return sum(tail) / len(tail) if tail else math.nan
 
     @torch.inference_mode()
-    def sample(self, noise: Tensor, sigma: float, steps: int = 30) -> Tensor:
-        """Solves the ODE from noise to the time of `sigma` by Heun's method.
+    def sample(self, noise: Tensor, sigma: float, steps: int | None = None) -> Tensor:
+        """Solves the ODE from noise to the time of `sigma`, by the two-step Adams-Bashforth method.
 
         Args:
             noise: standard normal `(n, code_size)`.
             sigma: noise level of the decoder that will read the codes.
-            steps: solver steps (two network calls each).
+            steps: solver steps, one network call each; by default 20, more below a noise level of
+                .8, where the path bends most close to its end.
         """
         scale = float(self.scale)
         stop = _stop_time(sigma / scale)
-        times = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
-        # Uniform in log signal-to-noise wastes steps on pure noise; a half-cosine spreads them.
-        times = ((1 - torch.cos(times * math.pi / 2)) if stop < 0.5 else times) * stop
-        x = noise
-        for now, later in zip(times[:-1].tolist(), times[1:].tolist(), strict=True):
-            here = torch.full((len(x),), now, dtype=x.dtype, device=x.device)
-            slope = self(x, here)
-            guess = x + (later - now) * slope
-            there = torch.full((len(x),), later, dtype=x.dtype, device=x.device)
-            x = x + (later - now) * 0.5 * (slope + self(guess, there))
+        length = stop / (steps or _solver_steps(sigma / scale))
+        x, before = noise, None
+        for step in range(round(stop / length)):
+            slope = self(x, torch.full((1,), step * length, dtype=x.dtype, device=x.device))
+            x = x + length * (slope if before is None else 1.5 * slope - 0.5 * before)
+            before = slope
         # x = t * data + (1 - t) * noise; in code units that is scale * t * (z + sigma * eps).
         noisy = x / stop * scale + self.mean
         return noisy / math.sqrt(1 + sigma**2)
+
+
+def _solver_steps(sigma: float) -> int:
+    """Solver steps after which codes are within 1.3% (from .4: .4%) of the exact ones.
+
+    In standard deviations of the codes, on the five bundles that ship.
+    """
+    return min(60, max(20, math.ceil(16 / sigma))) if sigma > 0 else 60
 
 
 def _stop_time(sigma: float) -> float:

@@ -180,7 +180,7 @@ class LatentSpace(Codec):
         fidelity: float | None = None,
         temperature: float | None = None,
         top_p: float | None = None,
-        batch_size: int = 256,
+        batch_size: int = 512,
         progress: Progress | None = None,
     ) -> Samples:
         """Random samples, see `sample_batches`; nothing is filtered."""

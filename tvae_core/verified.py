@@ -63,7 +63,7 @@ def decode_verified(
     *,
     cycles: int,
     beams: int = BEAMS,
-    batch_size: int = 256,
+    batch_size: int = 512,
     progress: Progress | None = None,
 ) -> list[str]:
     """Texts of real items' codes at the most faithful setting, each verified by encoding it again.

@@ -52,7 +52,7 @@ def _parser() -> CommandParser:
     parser.add_argument("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
     add_drawing_arguments(parser)
-    parser.add_argument("--batch-size", type=positive_int, default=256)
+    parser.add_argument("--batch-size", type=positive_int, default=512)
     parser.add_argument("--raw", action="store_true", help="no funnel: every string as it came")
     parser.add_argument("-o", "--output", default=None, metavar="FILE")
     parser.add_argument("--format", choices=tuple(FORMATS), default=None)

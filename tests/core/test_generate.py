@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tvae_core.decoder import Decoder, DecoderCache
-from tvae_core.generate import choose, decode_latents
+from tvae_core.generate import choose, decode_latents, likeliest
 from tvae_core.model import TransformerVAE
 from tvae_core.space import LatentSpace
 
@@ -195,6 +195,31 @@ def test_a_vanishing_temperature_is_greedy(heat: float) -> None:
     logits = torch.randn(50, 20, generator=torch.Generator().manual_seed(2)) * 5
     draws = torch.rand(50, generator=torch.Generator().manual_seed(3))
     assert torch.equal(choose(logits, draws, heat, 1.0), logits.argmax(-1))
+
+
+@pytest.mark.parametrize("heat", [0.2, 1.0, 3.0])
+@pytest.mark.parametrize("top_p", [0.3, 0.9, 1.0])
+def test_draws_are_those_of_sorting_every_token(heat: float, top_p: float) -> None:
+    """Only the likeliest are looked at first: enough for some rows here, too few for others."""
+    generator = torch.Generator().manual_seed(5)
+    logits = torch.randn(600, 400, generator=generator) * torch.linspace(0.1, 6, 600)[:, None]
+    draws = torch.rand(600, generator=generator)
+    found = choose(logits, draws, heat, top_p)
+    ranks = []
+    for row, draw, token in zip((logits / heat).softmax(-1).double(), draws, found, strict=True):
+        share, order = row.sort(descending=True)
+        share[share.cumsum(0) - share >= top_p] = 0.0
+        rank = int((share.cumsum(0) <= draw.double() * share.sum()).sum())
+        assert token == order[rank]
+        ranks.append(rank)
+    assert min(ranks) == 0
+    assert max(ranks) > 128 or heat * top_p < 0.9
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_the_likeliest_is_the_first_of_equals(kind: torch.dtype) -> None:
+    logits = torch.tensor([[1.0, 3.0, 3.0, -math.inf], [-math.inf, -2.0, -5.0, -2.0]], dtype=kind)
+    assert likeliest(logits).tolist() == [1, 1]
 
 
 def test_draws_at_both_ends_of_the_range_are_possible_tokens() -> None:

@@ -89,6 +89,15 @@ def test_flow_works_in_the_codes_own_units(scale: float) -> None:
     assert ((ratio - 1).abs() < 0.35).all()
 
 
+@pytest.mark.parametrize(("sigma", "most"), [(0.1, 0.01), (0.4, 0.005), (1.5, 0.002)])
+def test_flow_follows_its_path_to_the_end(sigma: float, most: float, fitted: PriorSet) -> None:
+    noise = normal_rows(0, 500, (4,), 2)
+    exact = fitted.flow.sample(noise, sigma, steps=3000)
+    error = (fitted.flow.sample(noise, sigma) - exact).square().mean().sqrt()
+    assert error < most
+    assert (fitted.flow.sample(noise, sigma, steps=3) - exact).square().mean().sqrt() > error
+
+
 def test_flow_loss_falls_and_progress_is_told() -> None:
     seen: list[tuple[int, int, float]] = []
     torch.manual_seed(0)

@@ -118,7 +118,7 @@ def _parse(
     parser.add_argument("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
     add_drawing_arguments(parser)
-    parser.add_argument("--batch-size", type=positive_int, default=256)
+    parser.add_argument("--batch-size", type=positive_int, default=512)
     parser.add_argument("--raw", action="store_true", help="every text as it came, one a line")
     add_output_arguments(parser, commands)
     chosen = parser.add_argument_group("choice")

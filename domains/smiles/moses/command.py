@@ -57,7 +57,7 @@ def _parser() -> CommandParser:
     add("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
     add_drawing_arguments(parser)
-    add("--batch-size", type=positive_int, default=256, help="samples decoded at a time")
+    add("--batch-size", type=positive_int, default=512, help="samples decoded at a time")
     add(
         "--data",
         type=Path,
