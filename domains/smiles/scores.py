@@ -207,14 +207,7 @@ def check_names(names: Sequence[str], with_reference: bool) -> None:
 
 def score_mol(mol: Chem.Mol, name: str, reference: Reference | None = None) -> float:
     """One score of one molecule; NaN where it is not defined (an atom is a wildcard, ...)."""
-    wild = any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms())
-    if wild and name not in _DEFINED_FOR_WILDCARDS:
-        return math.nan
-    with quiet():
-        try:
-            return SCORES[name].value(mol, reference)
-        except Exception:  # RDKit's C++ layer raises whatever it likes; unscorable is NaN
-            return math.nan
+    return _score_mol(mol, (name,), reference)[0]
 
 
 def score_all(
@@ -260,5 +253,20 @@ def _score_chunk(
         if isinstance(mol, Problem):
             rows.append([math.nan] * len(names))
         else:
-            rows.append([score_mol(mol, name, compare) for name in names])
+            rows.append(_score_mol(mol, names, compare))
     return rows
+
+
+def _score_mol(mol: Chem.Mol, names: tuple[str, ...], reference: Reference | None) -> list[float]:
+    wild = any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms())
+    row = []
+    with quiet():
+        for name in names:
+            if wild and name not in _DEFINED_FOR_WILDCARDS:
+                row.append(math.nan)
+                continue
+            try:
+                row.append(SCORES[name].value(mol, reference))
+            except Exception:  # RDKit's C++ layer raises whatever it likes; unscorable is NaN
+                row.append(math.nan)
+    return row
