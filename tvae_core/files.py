@@ -19,6 +19,23 @@ class OutputError(ValueError):
     """A place that cannot be written, with the reason."""
 
 
+_NOT_LINES = frozenset(
+    (
+        ".parquet",
+        ".gz",
+        ".zip",
+        ".sdf",
+        ".mid",
+        ".midi",
+        ".mxl",
+        ".musicxml",
+        ".wav",
+        ".png",
+        ".svg",
+    )
+)
+
+
 def json_text(content: object) -> str:
     """The content as JSON that every reader takes: NaN and infinities become null."""
 
@@ -63,6 +80,18 @@ def check_parent(target: Path) -> None:
     parent = next(parent for parent in target.parents if parent.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write {target}: {parent} is not a writable folder")
+
+
+def check_lines(path: str | Path) -> None:
+    """Refuses a file whose name promises something other than lines of text.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if (ending := Path(path).suffix.lower()) in _NOT_LINES:
+        raise ValueError(
+            f"--raw writes lines of text, not {ending}: name {path} .txt, for instance"
+        )
 
 
 def check_file(target: Path) -> None:

@@ -37,7 +37,7 @@ from tvae_core.commands import (
     parser_for,
     plain_drawing,
 )
-from tvae_core.files import check_parent, whole_file
+from tvae_core.files import check_lines, check_parent, whole_file
 from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
 from tvae_core.verbs.arguments import with_values
@@ -160,6 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.stability < 0:
         raise ValueError(f"--stability must be 0 or more, not {args.stability}")
     if args.raw and args.output:
+        check_lines(args.output)
         check_parent(Path(args.output))
     if args.output and not args.raw:
         check_writable(args.output, args.format)

@@ -19,7 +19,7 @@ from tvae_core.commands import (
     parser_for,
     plain_drawing,
 )
-from tvae_core.files import check_file, whole_file
+from tvae_core.files import check_file, check_lines, whole_file
 from tvae_core.limits import parse_limits
 from tvae_core.names import raw_line
 from tvae_core.prior import PRIORS
@@ -133,6 +133,7 @@ def _parse(
 
 def _check_files(args: argparse.Namespace, commands: DomainCommands) -> None:
     if args.output and args.raw:
+        check_lines(args.output)
         check_file(Path(args.output))
     elif args.output:
         check_output(args.output, commands, args.format)

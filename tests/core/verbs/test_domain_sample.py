@@ -68,6 +68,10 @@ def test_raw_is_every_text_as_it_came(
     assert path.read_text() == result.out
     assert [p.name for p in tmp_path.iterdir()] == ["raw.txt"]
     assert f"{N}/{N}" in filtered.err
+    misnamed = drawn(command, "--raw", "-o", tmp_path / "raw.mid")
+    assert misnamed.code == 2
+    assert "--raw writes lines of text, not .mid" in misnamed.err
+    assert [p.name for p in tmp_path.iterdir()] == ["raw.txt"]
 
 
 @pytest.mark.parametrize(
