@@ -11,7 +11,7 @@ from torch import Tensor
 from tvae_core.beam import check_beams
 from tvae_core.data import pad_rows
 from tvae_core.domain import Domain, DomainError
-from tvae_core.generate import decode_latents
+from tvae_core.generate import BATCH, decode_latents
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import sigma_of
 from tvae_core.verified import check_cycles, decode_verified
@@ -84,7 +84,7 @@ class Codec:
         top_p: float = 1.0,
         seed: int = 0,
         first_row: int = 0,
-        batch_size: int = 512,
+        batch_size: int = BATCH,
         progress: Progress | None = None,
         beams: int | None = None,
     ) -> list[str]:
@@ -178,7 +178,7 @@ class Codec:
         self,
         latents: Tensor,
         fidelity: float | Tensor | str = 1.0,
-        batch_size: int = 512,
+        batch_size: int = BATCH,
         progress: Progress | None = None,
     ) -> list[str]:
         """The likeliest texts of real items' codes: `decode`, but verified where that is possible.

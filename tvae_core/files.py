@@ -20,19 +20,20 @@ class OutputError(ValueError):
 
 
 _NOT_LINES = frozenset(
-    (
-        ".parquet",
+    [
         ".gz",
-        ".zip",
-        ".sdf",
+        ".json",
         ".mid",
         ".midi",
-        ".mxl",
         ".musicxml",
-        ".wav",
+        ".mxl",
+        ".parquet",
         ".png",
+        ".sdf",
         ".svg",
-    )
+        ".wav",
+        ".zip",
+    ]
 )
 
 
@@ -89,9 +90,7 @@ def check_lines(path: str | Path) -> None:
         ValueError: naming it.
     """
     if (ending := Path(path).suffix.lower()) in _NOT_LINES:
-        raise ValueError(
-            f"--raw writes lines of text, not {ending}: name {path} .txt, for instance"
-        )
+        raise ValueError(f"--raw writes lines of text, not {ending}: {path} (take .txt, say)")
 
 
 def check_file(target: Path) -> None:

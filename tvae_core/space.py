@@ -19,7 +19,7 @@ from tvae_core import latent_ops
 from tvae_core.checkpoint import Bundle, load_bundle
 from tvae_core.codec import Codec, Progress
 from tvae_core.domain import Domain
-from tvae_core.generate import check_sampling
+from tvae_core.generate import BATCH, check_sampling
 from tvae_core.latent_ops import How, Projection
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import fidelity_of, sigma_of
@@ -180,7 +180,7 @@ class LatentSpace(Codec):
         fidelity: float | None = None,
         temperature: float | None = None,
         top_p: float | None = None,
-        batch_size: int = 512,
+        batch_size: int = BATCH,
         progress: Progress | None = None,
     ) -> Samples:
         """Random samples, see `sample_batches`; nothing is filtered."""

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from tvae_core.beam import MAX_BEAMS
-from tvae_core.generate import decode_candidates, decode_latents
+from tvae_core.generate import BATCH, decode_candidates, decode_latents
 from tvae_core.model import TransformerVAE
 
 Progress = Callable[[int, int], None]
@@ -63,7 +63,7 @@ def decode_verified(
     *,
     cycles: int,
     beams: int = BEAMS,
-    batch_size: int = 512,
+    batch_size: int = BATCH,
     progress: Progress | None = None,
 ) -> list[str]:
     """Texts of real items' codes at the most faithful setting, each verified by encoding it again.

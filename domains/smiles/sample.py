@@ -38,6 +38,7 @@ from tvae_core.commands import (
     plain_drawing,
 )
 from tvae_core.files import check_lines, check_parent, whole_file
+from tvae_core.generate import BATCH
 from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
 from tvae_core.verbs.arguments import with_values
@@ -52,7 +53,7 @@ def _parser() -> CommandParser:
     parser.add_argument("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
     add_drawing_arguments(parser)
-    parser.add_argument("--batch-size", type=positive_int, default=512)
+    parser.add_argument("--batch-size", type=positive_int, default=BATCH)
     parser.add_argument("--raw", action="store_true", help="no funnel: every string as it came")
     parser.add_argument("-o", "--output", default=None, metavar="FILE")
     parser.add_argument("--format", choices=tuple(FORMATS), default=None)

@@ -46,7 +46,7 @@ NUMBERS = [
     (["-o", "{file}/x.csv"], 2, "{file}"),
     (["-o", "{folder}/none/x.csv"], 2, "none does not exist"),
     (["--raw", "-o", "{file}/x.smi"], 1, "cannot write {file}/x.smi"),
-    (["--raw", "-o", "{folder}/x.parquet"], 2, "lines of text, not .parquet: name {folder}/x.parq"),
+    (["--raw", "-o", "{folder}/x.parquet"], 2, "lines of text, not .parquet: {folder}/x.parquet"),
     (["--raw", "-o", "{folder}/x.smi.gz"], 2, "--raw writes lines of text, not .gz"),
     (["--raw", "-o", "{folder}"], 1, "cannot write {folder}: it is a folder"),
     (["--rejected", "{file}/x.csv"], 2, "{file}"),

@@ -20,6 +20,7 @@ from tvae_core.commands import (
     plain_drawing,
 )
 from tvae_core.files import check_file, check_lines, whole_file
+from tvae_core.generate import BATCH
 from tvae_core.limits import parse_limits
 from tvae_core.names import raw_line
 from tvae_core.prior import PRIORS
@@ -118,7 +119,7 @@ def _parse(
     parser.add_argument("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
     add_drawing_arguments(parser)
-    parser.add_argument("--batch-size", type=positive_int, default=512)
+    parser.add_argument("--batch-size", type=positive_int, default=BATCH)
     parser.add_argument("--raw", action="store_true", help="every text as it came, one a line")
     add_output_arguments(parser, commands)
     chosen = parser.add_argument_group("choice")

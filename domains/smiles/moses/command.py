@@ -34,6 +34,7 @@ from tvae_core.commands import (
     use_machine,
 )
 from tvae_core.files import check_file, json_text, sha256_file, write_whole
+from tvae_core.generate import BATCH
 from tvae_core.prior import PRIORS
 
 
@@ -57,7 +58,7 @@ def _parser() -> CommandParser:
     add("--prior", choices=PRIORS, default="flow")
     add_fidelity_argument(parser, "the bundle's")
     add_drawing_arguments(parser)
-    add("--batch-size", type=positive_int, default=512, help="samples decoded at a time")
+    add("--batch-size", type=positive_int, default=BATCH, help="samples decoded at a time")
     add(
         "--data",
         type=Path,
