@@ -13,8 +13,9 @@ from typing import Any
 
 import symusic
 
-from domains.midi.notation import MAX_BARS, STEPS_PER_QUARTER, STEPS_PER_WHOLE, Score, bar_length
-from domains.midi.reading_bars import Metre, Note, check_metre, from_notes
+from domains.midi.notation import MAX_BARS, STEPS_PER_QUARTER, STEPS_PER_WHOLE, bar_length
+from domains.midi.reading.bars import Metre, Note, check_metre, from_notes
+from domains.midi.reading.pieces import Found
 from tvae_core.domain import DomainError
 
 MAX_NOTES = 50_000
@@ -25,8 +26,8 @@ MOST_GAP = 0.15
 NOTES_FOR_KEY = 2000
 
 
-def read_midi(data: bytes) -> tuple[str, list[Score], int]:
-    """Title, the one score, and 0 for the number of bars that do not add up.
+def read_midi(data: bytes) -> Found:
+    """What a file holds: one score, all of whose bars add up.
 
     Raises:
         DomainError: what is wrong with it.
@@ -61,7 +62,7 @@ def read_midi(data: bytes) -> tuple[str, list[Score], int]:
         raise DomainError("a key signature that cannot be written")
     names = [" ".join(track.name.split()) for track in tracks]
     title = names[0][:200] if len(set(names)) == 1 else ""
-    return title, [from_notes(parts, metres, key)], 0
+    return Found(title, [from_notes(parts, metres, key)])
 
 
 def bars_until(end: int, changes: Sequence[tuple[int, Metre]]) -> list[Metre]:

@@ -16,8 +16,10 @@ from typing import Any
 import music21
 from music21 import chord, harmony, note, stream
 
-from domains.midi.notation import MAX_BARS, Score
-from domains.midi.reading_bars import RawBar, RawNote, check_metre, steps, stretches
+from domains.midi.notation import MAX_BARS
+from domains.midi.reading.bars import RawBar, RawNote, check_metre, steps, stretches
+from domains.midi.reading.pieces import Found
+from domains.midi.reading.text import decoded
 from tvae_core.domain import DomainError
 
 MAX_UNPACKED = 20_000_000
@@ -32,14 +34,12 @@ _HUGE_METRE = re.compile(
 _DECLARATION = re.compile(r"<!ENTITY|<!DOCTYPE[^>\[]*\[", re.IGNORECASE)
 
 
-def read_score(data: bytes, suffix: str) -> tuple[str, list[Score], int]:
-    """Title, scores and number of bars that did not add up of a .musicxml, .xml, .mxl or .krn file.
+def read_score(data: bytes, suffix: str) -> Found:
+    """What a .musicxml, .xml, .mxl or .krn file holds.
 
     Raises:
         DomainError: what is wrong with it.
     """
-    from domains.midi.reading import decoded
-
     if suffix == ".mxl" or data[:2] == b"PK":
         data, suffix = _unpacked(data), ".xml"
     text = decoded(data)
@@ -96,7 +96,7 @@ def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
     return content
 
 
-def _read(text: str, kind: str, notes: int, bars: int = 0) -> tuple[str, list[Score], int]:
+def _read(text: str, kind: str, notes: int, bars: int = 0) -> Found:
     if notes > MAX_NOTES:
         raise DomainError(f"{notes:,} notes; at most {MAX_NOTES:,} are read")
     if bars > MAX_BARS * MAX_PARTS:
@@ -119,8 +119,8 @@ def _read(text: str, kind: str, notes: int, bars: int = 0) -> tuple[str, list[Sc
         raise DomainError(f"music21 reads no bars in it: {detail}") from error
 
 
-def read_stream(score: Any) -> tuple[str, list[Score], int]:
-    """Title, scores and bars that did not add up of a music21 score.
+def read_stream(score: Any) -> Found:
+    """What a music21 score holds.
 
     Raises:
         DomainError: no notes, bars or metre in it, or too many.
@@ -161,7 +161,7 @@ def read_stream(score: Any) -> tuple[str, list[Score], int]:
         raise DomainError(f"more than {MAX_BARS:,} bars")
     bars[0].opens = True
     scores, lost = stretches(bars, key)
-    return " ".join(str(title or "").split())[:200], scores, lost
+    return Found(" ".join(str(title or "").split())[:200], scores, lost)
 
 
 def estimated_key(score: Any) -> int:

@@ -15,8 +15,8 @@ from typing import TypeGuard
 from music21 import abcFormat
 from music21.pitch import Pitch
 
-from domains.midi.notation import Score
-from domains.midi.reading_bars import Metre, RawBar, RawNote, check_metre, steps, stretches
+from domains.midi.reading.bars import Metre, RawBar, RawNote, check_metre, steps, stretches
+from domains.midi.reading.pieces import Found
 from tvae_core.domain import DomainError
 
 MAX_TUNE = 20_000
@@ -52,8 +52,8 @@ def plain(tune: str) -> str:
     return _MUSIC.sub(rests, _INLINE.sub(r"\n\1\n", tune))
 
 
-def read_tune(tune: str) -> tuple[str, list[Score], int]:
-    """Title, scores of its stretches, and the number of bars that did not add up.
+def read_tune(tune: str) -> Found:
+    """What a tune holds.
 
     Raises:
         DomainError: what is wrong with it.
@@ -77,7 +77,7 @@ def read_tune(tune: str) -> tuple[str, list[Score], int]:
     if not any(part for bar in bars for part in bar.parts):
         raise DomainError("no notes")
     scores, lost = stretches(bars, header.key)
-    return header.title, scores, lost
+    return Found(header.title, scores, lost)
 
 
 def _voices(tokens: list[abcFormat.ABCToken]) -> tuple[_VoiceReader, dict[str, _VoiceReader]]:
