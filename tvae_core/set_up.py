@@ -13,26 +13,28 @@ from tvae_core import across, sharded
 from tvae_core.data import PreparedSet, TokenRows
 from tvae_core.distributed import DistributedTrainer
 from tvae_core.model import TransformerVAE
-from tvae_core.optimizers import MuonWithAdamW
+from tvae_core.optimizers import MuonWithAdamW, faster_type
 from tvae_core.run_folder import first_process
 from tvae_core.settings import TrainSettings
 from tvae_core.stream_files import Source
 from tvae_core.streaming import Stream
+from tvae_core.support.machine import multiplies_bf16_fast
 from tvae_core.tracking import ProgressLog
 
 NO_LIMIT = 1 << 30
 
 
 def wants_bf16(precision: str) -> bool:
-    """Whether to train in bf16: asked for, or `auto` where the hardware multiplies it."""
+    """Whether to train in bf16: asked for, or `auto` where the machine multiplies it faster."""
     if precision != "auto":
         return precision == "bf16"
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
+    return multiplies_bf16_fast("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _agreed_type(model: TransformerVAE, device: torch.device) -> torch.dtype:
+    """The type that Muon multiplies in, the same in all processes."""
+    fast = torch.tensor([faster_type(model) == torch.bfloat16], device=device)
+    return torch.bfloat16 if bool(across.gather(fast).all()) else torch.float32
 
 
 def own_share(settings: TrainSettings, rows: int) -> int:
@@ -156,6 +158,7 @@ def make_trainer(
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             beta2=settings.adam_beta2,
+            kind=_agreed_type(model, arguments.device),
         )
     return DistributedTrainer(
         model=model,

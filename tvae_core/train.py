@@ -175,12 +175,17 @@ def _announce(
     print(
         f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
         f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
-        f"{'bf16' if trainer.args.bf16 else 'fp32'}"
+        f"{'bf16' if trainer.args.bf16 else 'fp32'}{_optimizer_type(trainer)}"
         + (f", {across.world()} processes" if across.world() > 1 else "")
         + (f", begun with the bundle {start.hash}" if start else "")
         + (f", resuming from {checkpoint.name}" if checkpoint else ""),
         file=sys.stderr,
     )
+
+
+def _optimizer_type(trainer: TVAETrainer) -> str:
+    kind = getattr(trainer.optimizer, "kind", None)
+    return "" if kind is None else f" (Muon in {'bf16' if kind == torch.bfloat16 else 'fp32'})"
 
 
 def _train(trainer: TVAETrainer, checkpoint: Path | None, settings: TrainSettings) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tvae_core.model import TransformerVAE
-from tvae_core.optimizers import MuonWithAdamW, split_parameters
+from tvae_core.optimizers import MuonWithAdamW, orthogonalised, split_parameters
 
 Tiny = Callable[..., TransformerVAE]
 
@@ -84,3 +84,54 @@ def test_a_state_of_another_optimiser_is_refused(tiny_model: Tiny) -> None:
     other = torch.optim.AdamW(model.parameters(), lr=1e-2)
     with pytest.raises(ValueError, match="not one of Muon with AdamW"):
         optimizer.load_state_dict(other.state_dict())
+
+
+def test_both_types_take_nearly_the_same_step(tiny_model: Tiny) -> None:
+    steps = {}
+    for kind in (torch.float32, torch.bfloat16):
+        model = tiny_model(0)
+        weight = model.decoder.layers[0].ff.in_proj.weight
+        before = weight.detach().clone()
+        optimizer = MuonWithAdamW(model, lr=1e-2, kind=kind)
+        for seed in range(3):
+            optimizer.zero_grad()
+            backward(model, seed)
+            optimizer.step()
+        steps[kind] = (weight.detach() - before).flatten()
+    likeness = torch.cosine_similarity(steps[torch.float32], steps[torch.bfloat16], dim=0)
+    assert float(likeness) > 0.99
+
+
+def test_a_run_goes_on_in_the_other_type(tiny_model: Tiny) -> None:
+    model = tiny_model(0)
+    saved = MuonWithAdamW(model, lr=1e-2, kind=torch.bfloat16)
+    backward(model)
+    saved.step()
+    resumed = MuonWithAdamW(model, lr=1e-2, kind=torch.float32)
+    resumed.load_state_dict(saved.state_dict())
+    (mean,) = {id(p): s for p, s in saved.parts[0].state.items()}[
+        id(model.decoder.layers[0].ff.in_proj.weight)
+    ].values()
+    again = resumed.parts[0].state[model.decoder.layers[0].ff.in_proj.weight]["momentum_buffer"]
+    assert torch.equal(mean, again)
+    backward(model)
+    resumed.step()
+
+
+def test_the_iteration_is_that_of_torch() -> None:
+    matrix = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
+    found = orthogonalised(matrix, (3.4445, -4.7750, 2.0315), 5, 1e-7)
+    assert (found.shape, found.dtype) == (matrix.shape, torch.float32)
+    theirs = torch.nn.Parameter(torch.zeros(12, 5))
+    theirs.grad = matrix.clone()
+    torch.optim.Muon([theirs], lr=1.0, weight_decay=0.0, momentum=0.0, adjust_lr_fn=None).step()
+    assert torch.allclose(-theirs.detach() / (12 / 5) ** 0.5, found, atol=0.05)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_type_is_the_faster_one_here(
+    tiny_model: Tiny, monkeypatch: pytest.MonkeyPatch, fast: bool
+) -> None:
+    monkeypatch.setattr("tvae_core.optimizers.multiplies_bf16_fast", lambda device: fast)
+    optimizer = MuonWithAdamW(tiny_model(0), lr=1e-2)
+    assert optimizer.kind == (torch.bfloat16 if fast else torch.float32)

@@ -25,6 +25,7 @@ COMMANDS = {
     "scaling": ("scaling", "cost and memory against length and batch, with the exponent"),
     "mmd": ("mmd_bench", "MMD by matrix products beside its tiled form"),
     "ceiling": ("ceiling", "how fast this machine multiplies matrices"),
+    "muon": ("muon", "a training step with Muon, in bf16 and in fp32"),
 }
 PROGRAM = "python -m tvae_core.bench"
 

@@ -94,7 +94,8 @@ class StepMeter:
             model.set_checkpointing(
                 settings.gradient_checkpoint_encoder, settings.decoder_grad_chk_pnt_rate
             )
-            self.optimiser = make_optimiser(model, settings)
+            # bf16 as on the card; a fake product cannot be timed
+            self.optimiser = make_optimiser(model, settings, torch.bfloat16)
             self._step(2)
         model.recent_count = config.mmd_memory
 
@@ -165,8 +166,10 @@ class _NothingIsZero(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def make_optimiser(model: TransformerVAE, settings: TrainSettings) -> torch.optim.Optimizer:
-    """The optimiser that training with these settings uses."""
+def make_optimiser(
+    model: TransformerVAE, settings: TrainSettings, kind: torch.dtype | None = None
+) -> torch.optim.Optimizer:
+    """The optimiser that training with these settings uses; `kind` is the type of Muon."""
     if settings.optimizer == "adafactor":
         from transformers.optimization import Adafactor
 
@@ -183,6 +186,7 @@ def make_optimiser(model: TransformerVAE, settings: TrainSettings) -> torch.opti
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
             beta2=settings.adam_beta2,
+            kind=kind,
         )
     return torch.optim.AdamW(
         model.parameters(),

@@ -27,6 +27,7 @@ from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import random_rows
 from tvae_core.bench.training import UNPADDED, OriginalTraining, OurTraining, Plan
 from tvae_core.cli import CommandError, CommandParser, positive_int
+from tvae_core.support.machine import multiplies_bf16_fast
 
 _WARM_UP = 1
 
@@ -111,11 +112,19 @@ def run(args: argparse.Namespace) -> list[Record]:
         f"original in fp32, {args.original} terms{', padded' if args.data else ''}"
     )
     print(train_table(plan, found, flops, tops))
+    print(path_taken(plan))
     records = train_records(plan, found, flops, tops)
     if waits is not None:
         records.append(Record("train share of time waiting for the loader", waits, "share"))
         print(f"waiting for the loader: {100 * waits:.2f}% of the time without padding")
     return records
+
+
+def path_taken(plan: Plan) -> str:
+    """Which types trainings take on this machine, as `--precision auto` and Muon find them."""
+    fast = "bf16" if multiplies_bf16_fast(plan.device) else "fp32"
+    muon = ", Muon included" if plan.settings.optimizer == "muon" else ""
+    return f"faster on this machine, and taken by trainings{muon}: {fast}"
 
 
 def train_table(
