@@ -60,7 +60,7 @@ def _molecule_reader() -> Callable[[Path], bool]:
 def _headline_reader() -> Callable[[Path], bool]:
     from data_prep.common import PrepError
     from data_prep.headline_rows import choose_columns, collect
-    from data_prep.text_tables import open_table
+    from tvae_core.support.tables import open_table
 
     settings = argparse.Namespace(
         case="keep", max_characters=250, keep_labels=[], other_labels="keep"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.text_tables import open_table
+from tvae_core.support.tables import open_table
 
 
 def test_quotes_of_tsv_files(tmp_path: Path) -> None:
