@@ -119,7 +119,7 @@ def test_bad_rows_are_counted_and_told(
         "not UTF-8": b"Caf\x81 opens again,x",
         "replacement": "Caf\ufffd opens again,x".encode(),
         "empty": b",x",
-        "number of fields": b"Rain, wind and snow ahead,x",
+        "fields, the header has": b"Rain, wind and snow ahead,x",
         "not well quoted": b'"Rain" ends drought,x',
         "never closed": b'"Rain ends drought,x',
         "KB": b"Rain " * (MAX_LINE // 4) + b",x",
