@@ -209,7 +209,7 @@ class MoleculeFile:
         lowered = [name.lower() for name in table.names]
         places = [lowered.index(name) for name in NAME_COLUMNS if name in lowered]
         named = [p for p in places if table.holds_text(p) and p != self._place][:1]
-        self.skipped["header lines"] = bool(table.header)
+        self.skipped["header lines"] = int(table.header > 0)
         for row in table.rows([self._place, *named]):
             name = row.values[1].strip() if named and not row.problem else ""
             yield _Raw(row.line, row.values[0], name, row.problem)

@@ -96,7 +96,7 @@ def test_rows_are_counted_and_kept_with_line_and_name() -> None:
     assert count_rows(Upload("a.csv", b"smiles\r\nC\r\nCC\r\n")) == 3
     table = b"smiles,Name\nOCC,<script>\nx,bad\n"
     found = read_batch(Upload("a.csv", table))
-    assert found.molecules == (Row(2, "CCO", "<script>"),)
+    assert found.molecules == (Row(2, "CCO", "<script>", smiles="CCO"),)
     assert [(row.line, row.name) for row in found.refused] == [(3, "bad")]
 
 

@@ -14,7 +14,7 @@ from datasets import load_from_disk
 from rdkit import Chem
 
 from data_prep import smiles
-from data_prep.molecule_files import read_molecules
+from data_prep.own_molecules import read_own
 
 Run = Callable[..., int]
 GOOD = ["OCC", "CCN", "c1ccccc1Cl", "N[C@@H](C)C(=O)O", "[13CH4]", "CC(=O)[O-].[Na+]"]
@@ -52,13 +52,13 @@ def test_bad_rows_are_told_counted_and_kept(
     path.write_text(MIXED)
     assert run(path) == 0
     errors = capsys.readouterr().err
-    assert "mine.smi:4: rejected 'C1CC': unclosed ring" in errors
-    assert "mine.smi:7: rejected 'CC(C)(C)(C)C': Explicit valence" in errors
+    assert "mine.smi:4: rejected 'C1CC': ring 1 opened here is never closed" in errors
+    assert "mine.smi:7: rejected 'CC(C)(C)(C)C': carbon atom 2 has a valence of 5" in errors
     with (tmp_path / "out" / "rejected.csv").open(newline="") as file:
         rejected = list(csv.DictReader(file))
     assert [row["line"] for row in rejected] == ["4", "6", "7", "8"]
     assert all(row["reason"] for row in rejected)
-    assert "kekulize" in rejected[1]["reason"]
+    assert "kekulised" in rejected[1]["reason"]
     assert "character 3" in rejected[3]["reason"]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert (manifest["rejected"], manifest["duplicates"]) == (4, 1)
@@ -71,7 +71,7 @@ def test_bad_rows_are_told_counted_and_kept(
 def test_only_the_first_ten_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mine.smi"
     path.write_text("C\nCC\nCCC\n" + "C1\n" * 15)
-    _, rejected, _ = read_molecules(path, "smiles", 1)
+    rejected = read_own(path, None, 1).rejected
     errors = capsys.readouterr().err
     assert len(rejected) == 15
     assert errors.count("rejected 'C1'") == 10
@@ -81,15 +81,15 @@ def test_only_the_first_ten_are_printed(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(("suffix", "delimiter"), [(".csv", ","), (".tsv", "\t"), (".csv.gz", ",")])
 def test_tables(tmp_path: Path, suffix: str, delimiter: str) -> None:
     path = tmp_path / f"mine{suffix}"
-    rows = [["id", "SMILES", "note"], *([str(i), text, '"x\ny"'] for i, text in enumerate(GOOD))]
+    rows = [['"id"', "SMILES", "note"], *([str(i), text, '"x\ny"'] for i, text in enumerate(GOOD))]
     rows += [["7", "C(", "bad"], ["8"]]
     content = "\n".join(delimiter.join(row) for row in rows) + "\n"
     data = content.encode("utf-8-sig")
     path.write_bytes(gzip.compress(data) if suffix.endswith(".gz") else data)
-    texts, rejected, duplicates = read_molecules(path, "smiles", 1)
-    assert texts == [Chem.CanonSmiles(text) for text in GOOD]
-    assert [(row.line, row.text) for row in rejected] == [(14, "C("), (15, "")]
-    assert duplicates == 0
+    found = read_own(path, "smiles", 1)
+    assert found.texts == [Chem.CanonSmiles(text) for text in GOOD]
+    assert [(row.line, row.text) for row in found.rejected] == [(14, "C("), (15, "8")]
+    assert found.account.duplicates == 0
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -105,7 +105,8 @@ def test_sdf(tmp_path: Path, packed: bool) -> None:
     )
     path = tmp_path / "mine.sdf.gz" if packed else plain
     path.write_bytes(gzip.compress(content.encode()) if packed else content.encode())
-    texts, rejected, _ = read_molecules(path, "smiles", 1)
+    found = read_own(path, None, 1)
+    texts, rejected = found.texts, found.rejected
     assert texts == [Chem.CanonSmiles(text) for text in GOOD]
     assert [(row.line, row.text) for row in rejected] == [(first_end + 1, "broken")]
     assert rejected[0].reason
@@ -130,20 +131,25 @@ def test_ninety_five_five(run: Run, tmp_path: Path) -> None:
 def test_processes_change_nothing(tmp_path: Path) -> None:
     path = tmp_path / "mine.smi"
     path.write_text("\n".join("C" * (i % 50) + ("N" if i % 7 else "C1") for i in range(2100)))
-    assert read_molecules(path, "smiles", 2) == read_molecules(path, "smiles", 1)
+    assert read_own(path, None, 2) == read_own(path, None, 1)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", "id,structure\n1,CC\n", "no column 'smiles'; it has: id, structure"),
+        (
+            "a.csv",
+            "id,drawing\n1,CC\n",
+            "which column holds the SMILES? There are: 'id', 'drawing'",
+        ),
         ("a.csv", "Smiles,SMILES\nC,C\n", "more than one column"),
         ("a.csv", "", "is empty"),
         ("a.csv", "smiles\n", "holds no molecules"),
-        ("a.smi", "", "holds no molecules"),
-        ("a.sdf", "\n\n", "holds no molecules"),
+        ("a.smi", "", "is empty"),
+        ("a.sdf", "\n\n", "is empty"),
+        ("a.smi", "# nothing\n", "holds no molecules"),
         ("a.smi", "C1\nCC\nC-C\nCCC\n", "at least 3"),
-        ("a.xyz", "1\n\nC 0 0 0\n", "none of .smi"),
+        ("a.xyz", "1\n\nC 0 0 0\n", "molecules are read from .smi"),
         ("missing.smi", None, "no such file"),
     ],
 )

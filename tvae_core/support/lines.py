@@ -38,6 +38,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "UTF-16 (big-endian)", "utf-16-be"),
 )
 _OTHER_KINDS = (
+    (b"\x1f\x8b", "is packed by gzip; name it .gz"),
     (b"PAR1", "is a parquet file; name it .parquet"),
     (b"PK\x03\x04", "is a zip archive or an Excel workbook; save the table as text (.csv)"),
     (b"\xd0\xcf\x11\xe0", "is an old Excel workbook; save the table as text (.csv)"),
@@ -90,10 +91,7 @@ class TextLines:
         check_file(path)
         self.path, self.done = path, 0
         self.total = path.stat().st_size
-        with path.open("rb") as file:
-            self.packed = file.read(2) == b"\x1f\x8b"
-        if path.suffix.lower() == ".gz" and not self.packed and self.total:
-            raise TableError(f"{path} cannot be read: not a whole gzip file", FAILED)
+        self.packed = path.suffix.lower() == ".gz"
         start = next(self._raw(), b"")
         for mark, what in _OTHER_KINDS:
             if start.startswith(mark):

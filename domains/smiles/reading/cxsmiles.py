@@ -88,8 +88,9 @@ def read_extension(extension: str, atoms: int) -> Extension | Problem:
         atoms: of the SMILES before it, explicit hydrogens included.
     """
     shown = extension if len(extension) <= _SHOWN else extension[: _SHOWN - 3] + "..."
+    name = f"the CXSMILES extension {shown}"
     if len(extension) < 2 or not extension.endswith("|"):
-        return Problem(f"the CXSMILES extension {shown} is cut short: no closing |", -1)
+        return Problem(f"{name} is cut short: no closing |", -1)
     inside, at = extension[1:-1], 0
     dropped: dict[str, None] = {}
     groups: list[tuple[int, ...]] = []
@@ -97,14 +98,10 @@ def read_extension(extension: str, atoms: int) -> Extension | Problem:
     while at < len(inside):
         if group := _GROUP.match(inside, at):
             if len(group[3]) > 6 * (atoms + 1):
-                return Problem(
-                    f"the CXSMILES extension {shown} names more atoms than there are", -1
-                )
+                return Problem(f"{name} names more atoms than there are", -1)
             places = tuple(int(place) for place in group[3].split(",") if len(place) < 9)
             if len(places) <= group[3].count(",") or max(places) >= atoms:
-                return Problem(
-                    f"the CXSMILES extension {shown} names an atom that is not there", -1
-                )
+                return Problem(f"{name} names an atom that is not there", -1)
             groups.append(places)
             end = group.end()
         elif inside[at] == "r" and inside[at + 1 : at + 2] in ("", ","):
@@ -113,10 +110,10 @@ def read_extension(extension: str, atoms: int) -> Extension | Problem:
             what, end = _section(inside, at)
             if end <= at:
                 told = f"holds {what}, which a SMILES alone loses" if what else "is not understood"
-                return Problem(f"the CXSMILES extension {shown} {told}", -1)
+                return Problem(f"{name} {told}", -1)
             dropped[what] = None
         if inside[end : end + 1] not in ("", ","):
-            return Problem(f"the CXSMILES extension {shown} is not understood", -1)
+            return Problem(f"{name} is not understood", -1)
         at = end + 1
     return Extension(tuple(dropped), tuple(groups), relative)
 

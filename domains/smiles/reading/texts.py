@@ -40,7 +40,7 @@ class Change(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What reading gave: the canonical SMILES, or the reason why there is none; what was changed."""
+    """What reading gave: a canonical SMILES, or the reason why there is none; what was changed."""
 
     smiles: str
     reason: str | None = None
@@ -116,7 +116,10 @@ def finished(mol: Chem.Mol, text: object, changes: list[Change]) -> Found:
 
 
 def _leftover(text: str) -> str:
-    """What a cell holds that was never a SMILES; empty if there is no telling."""
+    """What a cell holds that was never a SMILES alone; empty if there is no telling."""
+    first, *more = text.split(maxsplit=1)[:2] or [""]
+    if more and text.isprintable() and not isinstance(parse(first), Problem):
+        return f"text after the SMILES: {more[0][:60]!r}"
     if _SHEET_ERROR.match(text):
         return f"an error of a spreadsheet ({text[:20]}), no SMILES"
     if text.lower() in _NOTHING:
