@@ -26,7 +26,7 @@ from domains.smiles.reading.mol_block import read_block
 from domains.smiles.reading.sdf import SdfRecords
 from domains.smiles.reading.texts import Change, Found, read_smiles, str_problem
 from domains.smiles.syntax import Problem
-from tvae_core.support.lines import MAX_LINE, UTF8, TableError, TextLines
+from tvae_core.support.lines import MAX_LINE, TableError, TextLines
 from tvae_core.support.tables import KINDS, Table, kind_of, open_table
 
 __all__ = [
@@ -144,11 +144,14 @@ class MoleculeFile:
         """What there is to tell about how the file was read; complete after the last row."""
         if self.table is not None:
             return self.table.notes
-        notes = [] if self._lines.encoding == UTF8 else [f"read as {self._lines.encoding}"]
+        notes = self._lines.notes
         missing = self._records.missing if self._records else []
         if missing:
-            where = f"line {missing[0]}" + f" and {len(missing) - 1:,} others" * (len(missing) > 1)
-            notes.append(f"a line $$$$ is missing before {where}; read as if it were there")
+            notes.append(
+                f"a line $$$$ is missing in {len(missing):,} "
+                f"{'place' if len(missing) == 1 else 'places'}, first before line {missing[0]}; "
+                "read as if it were there"
+            )
         return notes
 
     def progress(self) -> tuple[int, int]:
@@ -334,4 +337,9 @@ def _read_one(row: _Raw) -> Found:
 
 def _row(raw: _Raw, found: Found) -> Row:
     text = raw.name if raw.form == "block" else raw.text.strip()
-    return Row(raw.line, text, raw.name, found.reason, found.smiles, found.changes)
+    return Row(raw.line, _shown(text), _shown(raw.name), found.reason, found.smiles, found.changes)
+
+
+def _shown(text: str) -> str:
+    """A text that can be written: what was no UTF-8 in it (see `TextLines`) as question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from tvae_core.support.lines import MAX_LINE, UTF8, Line, TableError, TextLines
+from tvae_core.support.lines import MAX_LINE, Line, TableError, TextLines
 from tvae_core.support.tables import Row, Table
 
 MAX_RECORD = 1000
@@ -64,8 +64,7 @@ class DelimitedTable(Table):
     @property
     def notes(self) -> list[str]:
         """See `Table.notes`."""
-        encoding = self.lines.encoding
-        return [f"read as {encoding}"] * (encoding != UTF8) + self._form
+        return self.lines.notes + self._form
 
     def _header(self) -> list[str]:
         row = next(self._records(self._header_lines(), 0))
@@ -136,16 +135,21 @@ class DelimitedTable(Table):
     def _rows_went_by(self, record: _Record, taken: Sequence[Line], width: int) -> bool:
         """Whether the lines that a row of several lines took in look like rows themselves.
 
-        Where its fields fit the header, all of them must look so, since a text of several lines may
-        hold what separates; where they do not, one is enough. The last line of a row that opens
-        with a quotation mark is no sign: it closes the text and has all fields that follow.
+        They do where they have as many fields and no space after what separates, as sentences have.
+        Where the row's fields fit the header, all of them must look so; where they do not, one is
+        enough. The last line of a row that opens with a quotation mark is no sign: it closes the
+        text and has all fields that follow.
         """
         if width < 2:
             return False
         if record.opened == 0:
             taken = taken[:-1]
         filled = [line.text for line in taken if line.text.strip()]
-        like_rows = [text.count(self.delimiter) == width - 1 for text in filled]
+        spaced = f"{self.delimiter} "
+        like_rows = [
+            text.count(self.delimiter) == width - 1 and (self.spaced or spaced not in text)
+            for text in filled
+        ]
         if len(record.fields) == width:
             return bool(like_rows) and all(like_rows)
         return any(like_rows)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from tvae_core.support.lines import MAX_LINE, SHOWN, UTF8, Line, TableError, TextLines
+from tvae_core.support.lines import MAX_LINE, SHOWN, Line, TableError, TextLines
 from tvae_core.support.tables import Row, Table
 
 _JSON_ROWS = 100
@@ -42,8 +42,7 @@ class JsonTable(Table):
     @property
     def notes(self) -> list[str]:
         """See `Table.notes`."""
-        known = self.lines.encoding == UTF8
-        return [] if known else [f"read as {self.lines.encoding}"]
+        return self.lines.notes
 
     def rows(self, columns: Sequence[int]) -> Iterator[Row]:
         """See `Table.rows`; numbers and true or false are taken as their JSON text."""

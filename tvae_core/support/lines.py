@@ -98,6 +98,16 @@ class TextLines:
                 raise TableError(f"{path} {what}")
         self.encoding, self._codec, self._mark = _encoding_of(start)
         self._windows: bool | None = None
+        self._damaged = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What there is to tell about the lines that have been read."""
+        notes = [] if self.encoding == UTF8 else [f"read as {self.encoding}"]
+        if self._damaged:
+            what = "1 line holds" if self._damaged == 1 else f"{self._damaged:,} lines hold"
+            notes.append(f"{what} bytes that are not UTF-8")
+        return notes
 
     def __iter__(self) -> Iterator[Line]:
         """All lines.
@@ -105,6 +115,7 @@ class TextLines:
         Raises:
             TableError: a damaged gzip file.
         """
+        self._damaged = 0
         for number, (data, too_long) in enumerate(_split(self._bytes()), start=1):
             if too_long:
                 yield Line(number, data.decode("utf-8", "replace"), True)
@@ -157,6 +168,7 @@ class TextLines:
             else:
                 self.encoding = WINDOWS
                 return text
+        self._damaged += 1
         return data.decode("utf-8", "surrogateescape")
 
     def _is_windows(self) -> bool:

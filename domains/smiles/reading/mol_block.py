@@ -19,6 +19,8 @@ MAX_BLOCK_ATOMS = 999
 ATTACHMENT = "attachment points dropped"
 _COUNTS = re.compile(r"^M  V30 COUNTS +(\d+) +(\d+)", re.MULTILINE)
 _POLYMERS = {"SRU", "MON", "MER", "COP", "CRO", "MOD", "GRA", "ANY"}
+_IDLE = re.compile(r"\[[\d:]+\]|\*+|[\w -]+ Violation")
+"""Lines of RDKit's messages that say nothing."""
 _WILDCARD = re.compile(r"R(#|\d*)|\*|LP|")
 
 
@@ -65,11 +67,12 @@ def _message(block: str, line: int) -> str:
             raised.append(str(error))
 
     raised: list[str] = []
-    said = [*messages_of(work), *raised]
+    lines = [part.strip() for text in (*messages_of(work), *raised) for part in text.splitlines()]
+    said = [part for part in lines if part and not _IDLE.fullmatch(part)]
     if not said:
         return "not a readable MDL mol block"
     text = counted_from_one(" ".join(said[0].split()))[:200]
-    place = re.search(r"\bline:? (\d{1,9})\b", text)
+    place = re.search(r"\bline:? ?(\d{1,9})\b", text)
     where = f" (line {line + int(place[1]) - 1} of the file)" if place and line > 1 else ""
     return f"not a readable MDL mol block: {text}{where}"
 

@@ -21,7 +21,8 @@ from domains.smiles.reading.cxsmiles import Extension, read_extension, split_ext
 from domains.smiles.syntax import Problem
 
 ATOM_MAPS = "atom maps removed"
-STEREO_GROUPS = "stereo groups dropped, their centres left without a mark"
+_UNMARKED = "whose centres have no mark now"
+STEREO_GROUPS = f"stereo groups dropped, {_UNMARKED}"
 EXTENSION = "CXSMILES extension dropped"
 _SHEET_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)", re.I)
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+([eE][-+]?\d+)?%?")
@@ -86,9 +87,9 @@ def _told(held: Extension) -> list[Change]:
     """The changes that dropping an extension makes."""
     found = [Change(f"{EXTENSION} ({what})") for what in held.dropped]
     if held.groups:
-        found.append(Change(f"{EXTENSION}: {STEREO_GROUPS}", len(held.groups)))
+        found.append(Change(f"{EXTENSION} (stereo groups, {_UNMARKED})", len(held.groups)))
     elif held.relative:
-        found.append(Change(f"{EXTENSION}: relative stereo, its centres left without a mark"))
+        found.append(Change(f"{EXTENSION} (relative stereo, {_UNMARKED})"))
     return found or [Change(f"{EXTENSION} (it holds nothing)")]
 
 
