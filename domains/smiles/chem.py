@@ -65,12 +65,15 @@ def messages_of(work: Callable[[], object]) -> list[str]:
     with _quiet_lock:
         handlers, propagate = logger.handlers[:], logger.propagate
         logger.handlers, logger.propagate = [kept], False
+        _quiet_block = None  # its end turns round what it finds, so it comes before new streams
+        states = [state.partition(":")[::2] for state in rdBase.LogStatus().split()]
         rdBase.LogToPythonLogger()
-        _quiet_block = None
         try:
             work()
         finally:
             rdBase.LogToCppStreams()
+            for name, state in states:
+                (rdBase.EnableLog if state == "enabled" else rdBase.DisableLog)(name)
             if _quiet_depth:
                 _quiet_block = rdBase.BlockLogs()
             logger.handlers, logger.propagate = handlers, propagate

@@ -15,6 +15,7 @@ from rdkit import Chem
 
 from data_prep import smiles
 from data_prep.own_molecules import read_own
+from tests.molecule_cases import CASES, RIGHT, check
 
 Run = Callable[..., int]
 GOOD = ["OCC", "CCN", "c1ccccc1Cl", "N[C@@H](C)C(=O)O", "[13CH4]", "CC(=O)[O-].[Na+]"]
@@ -110,6 +111,60 @@ def test_sdf(tmp_path: Path, packed: bool) -> None:
     assert texts == [Chem.CanonSmiles(text) for text in GOOD]
     assert [(row.line, row.text) for row in rejected] == [(first_end + 1, "broken")]
     assert rejected[0].reason
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_cases(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """Every row is kept, rejected with its line and reason, or a duplicate; the counts are told."""
+    right, path = RIGHT[name], CASES / name
+    found = read_own(path, None, 1)
+    check(name, {row.line: row.reason for row in found.rejected}, found.account)
+    capsys.readouterr()
+    if right.kept < 3:
+        assert run(path) == 2
+        assert "name it .csv" in capsys.readouterr().err.strip().splitlines()[-1]
+        assert not (tmp_path / "out").exists()
+        return
+    assert run(path) == 0
+    told = capsys.readouterr()
+    assert found.account.summary() in told.out.strip().splitlines()[-1]
+    for words in right.told:
+        assert words in told.err
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    kept = sum(manifest["counts"].values())
+    assert (kept, manifest["duplicates"]) == (right.kept, right.duplicates)
+    assert manifest["rejected"] == len(right.rejected)
+    assert kept + manifest["rejected"] + manifest["duplicates"] == manifest["input"]["rows"]
+    assert manifest["reader"].startswith("molecules ")
+    for file, rows in (("rejected", found.rejected), ("changed", found.changed)):
+        listed = tmp_path / "out" / f"{file}.csv"
+        assert listed.exists() == bool(rows)
+        if rows:
+            with listed.open(newline="") as table:
+                lines = [int(row["line"]) for row in csv.DictReader(table)]
+            assert lines == [row.line for row in rows]
+
+
+def test_changed_rows_are_listed(run: Run, tmp_path: Path) -> None:
+    assert run(CASES / "m02_atom_maps.csv") == 0
+    with (tmp_path / "out" / "changed.csv").open(newline="") as file:
+        first, *_ = csv.DictReader(file)
+    assert first == {
+        "line": "3",
+        "text": "[CH3:1][CH2:2][OH:3]",
+        "smiles": "CCO",
+        "change": "atom maps removed",
+    }
+
+
+def test_a_column_is_for_tables(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.smi").write_text("C\nCC\nCCC\n")
+    assert run(tmp_path / "a.smi", "--column", "smiles") == 0
+    assert "--column is for tables" in capsys.readouterr().err
+    assert run(CASES / "m07_headerless.csv") == 2
+    assert "no header?" in capsys.readouterr().err
 
 
 def test_ninety_five_five(run: Run, tmp_path: Path) -> None:

@@ -84,10 +84,8 @@ class DelimitedTable(Table):
         self.empty = 0
         for row in self._records(islice(self.lines, self._last_of_header, None), width):
             self.done = self.lines.done
-            values, problem = row.values, row.problem
-            if not problem and (len(values) < width or any(map(str.strip, values[width:]))):
-                only = "only " if len(values) < width else ""
-                problem = f"{only}{_fields(len(values))}, the header has {width}"
+            values = row.values
+            problem = row.problem or _ragged(values, width)
             if problem:
                 yield Row(row.line, (self.delimiter.join(values),), problem)
             else:
@@ -125,34 +123,36 @@ class DelimitedTable(Table):
             if more is None or more.too_long or len(taken) >= MAX_RECORD or size > MAX_LINE:
                 break
             problem = record.add(f"\n{more.text}")
-        if not problem and taken and self._rows_went_by(record, taken, width):
-            problem = _OPEN
+        if taken and width and not problem:
+            problem = _ragged(record.fields, width)
+            if problem:
+                problem += f" (over lines {line.number} to {taken[-1].number})"
+            elif self._rows_went_by(record, taken, width):
+                problem = _OPEN
         if problem:
             waiting.extendleft(reversed(taken))
             return Row(line.number, (line.text,), problem)
         return Row(line.number, tuple(record.fields))
 
     def _rows_went_by(self, record: _Record, taken: Sequence[Line], width: int) -> bool:
-        """Whether the lines that a row of several lines took in look like rows themselves.
+        """Whether all the lines that a row of several lines took in look like rows themselves.
 
         They do where they have as many fields and no space after what separates, as sentences have.
-        Where the row's fields fit the header, all of them must look so; where they do not, one is
-        enough. The last line of a row that opens with a quotation mark is no sign: it closes the
-        text and has all fields that follow.
+        The last line of a row that opens with a quotation mark is no sign: it closes the text and
+        has all fields that follow.
         """
-        if width < 2:
-            return False
         if record.opened == 0:
             taken = taken[:-1]
         filled = [line.text for line in taken if line.text.strip()]
         spaced = f"{self.delimiter} "
-        like_rows = [
-            text.count(self.delimiter) == width - 1 and (self.spaced or spaced not in text)
-            for text in filled
-        ]
-        if len(record.fields) == width:
-            return bool(like_rows) and all(like_rows)
-        return any(like_rows)
+        return (
+            width > 1
+            and bool(filled)
+            and all(
+                text.count(self.delimiter) == width - 1 and (self.spaced or spaced not in text)
+                for text in filled
+            )
+        )
 
 
 class _Record:
@@ -215,5 +215,10 @@ def _delimiter_of(header: str, usual: str) -> str:
     return max(counts, key=lambda mark: counts[mark])
 
 
-def _fields(count: int) -> str:
-    return "1 field" if count == 1 else f"{count:,} fields"
+def _ragged(values: Sequence[str], width: int) -> str:
+    """What is wrong with the number of fields; empty ones beyond the header are nothing."""
+    if len(values) >= width and not any(map(str.strip, values[width:])):
+        return ""
+    only = "only " if len(values) < width else ""
+    fields = "1 field" if len(values) == 1 else f"{len(values):,} fields"
+    return f"{only}{fields}, the header has {width:,}"

@@ -71,7 +71,7 @@ def split_extension(text: str) -> tuple[str, str, str]:
 
     Extension and rest are empty where there is none; the SMILES is then the text as it is.
     """
-    found = _SPLIT.fullmatch(text)
+    found = _SPLIT.fullmatch(text) if "|" in text else None
     if found is None:
         return text, "", ""
     end = found[2].find("|", 1)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from rdkit import Chem
 
-from domains.smiles.chem import canonical_form, parse, quiet
+from domains.smiles.chem import MAX_LENGTH, canonical, canonical_form, parse, quiet
 from domains.smiles.reading.cxsmiles import Extension, read_extension, split_extension
 from domains.smiles.syntax import Problem
 
@@ -24,6 +24,9 @@ ATOM_MAPS = "atom maps removed"
 _UNMARKED = "whose centres have no mark now"
 STEREO_GROUPS = f"stereo groups dropped, {_UNMARKED}"
 EXTENSION = "CXSMILES extension dropped"
+_ODD = re.compile(r"[~:<>]|@[ABOST]")
+"""What a canonical form holds that RDKit may write and not read: it is read again to see."""
+_MAP = "molAtomMapNumber"
 _SHEET_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)", re.I)
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+([eE][-+]?\d+)?%?")
 _NOTHING = {"nan", "none", "null", "na", "n/a", "nil", "n.d.", "nd", "-", "--", "?", "unknown"}
@@ -103,17 +106,28 @@ def unmark(mol: Chem.Mol, atoms: Iterable[int], bonds: Iterable[int] = ()) -> No
 
 def finished(mol: Chem.Mol, text: object, changes: list[Change]) -> Found:
     """The canonical form of a molecule without its atom maps, and all changes."""
-    mapped = [a for a in mol.GetAtoms() if a.GetAtomMapNum() and a.GetAtomicNum()]
-    for atom in mapped:
-        atom.SetAtomMapNum(0)
-    if mapped:
-        changes = [*changes, Change(ATOM_MAPS)]
+    if not isinstance(text, str) or ":" in text:
+        mapped = [a for a in mol.GetAtoms() if a.HasProp(_MAP) and a.GetAtomicNum()]
+        for atom in mapped:
+            atom.SetAtomMapNum(0)
+        changes = [*changes, *[Change(ATOM_MAPS)] * bool(mapped)]
+    if not changes:
+        written = _written(mol)
+        if len(written) <= MAX_LENGTH // 2 and not _ODD.search(written):
+            return Found(written)
     form = canonical_form(mol, text)
     if changes and isinstance(form, str):
         # hydrogens and marks that only a map or a group kept apart go when it is read again
         again = parse(form)
         form = again if isinstance(again, Problem) else canonical_form(again, form)
     return refused(form) if isinstance(form, Problem) else Found(form, None, tuple(changes))
+
+
+def _written(mol: Chem.Mol) -> str:
+    try:
+        return canonical(mol)
+    except Exception:  # RDKit's C++ layer raises whatever it likes; `canonical_form` says so
+        return "~"
 
 
 def _leftover(text: str) -> str:
