@@ -221,7 +221,7 @@ def test_sdf_records_that_are_no_molecules(tmp_path: Path) -> None:
         ("mine.xlsx", b"x", "unknown file ending"),
         ("mine.smi.gz", b"not gzip", "not a whole gzip file"),
         ("cut.smi.gz", gzip.compress(b"CCO\n" * 999, mtime=0)[:-9], "not a whole gzip file"),
-        ("packed.smi", gzip.compress(b"CCO\n"), "packed by gzip; name it .gz"),
+        ("packed.smi", gzip.compress(b"CCO\n", mtime=0), "packed by gzip; name it .gz"),
         ("book.csv", b"PK\x03\x04", "an Excel workbook"),
     ],
 )

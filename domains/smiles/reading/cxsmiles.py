@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from domains.smiles.syntax import Problem
 
 _SHOWN = 60
+MAX_LENGTH = 100_000
+"""Characters of the longest extension that is read: coordinates of 500 atoms have 20,000."""
 _SPLIT = re.compile(r"(\S+)\s+(\|.*)", re.DOTALL)
 _NUMBERS = r"\d+(?:[.,:]\d+)*"
 _NEXT = r"(?=,(?:[&oa]\d*:|[cCtHmrwflu]|S|L|R|\(|\$|\^|atomProp)|$)"
@@ -91,6 +93,8 @@ def read_extension(extension: str, atoms: int) -> Extension | Problem:
     name = f"the CXSMILES extension {shown}"
     if len(extension) < 2 or not extension.endswith("|"):
         return Problem(f"{name} is cut short: no closing |", -1)
+    if len(extension) > MAX_LENGTH:
+        return Problem(f"{name} has more than the {MAX_LENGTH:,} characters allowed", -1)
     inside, at = extension[1:-1], 0
     dropped: dict[str, None] = {}
     groups: list[tuple[int, ...]] = []

@@ -10,7 +10,7 @@ import re
 
 from rdkit import Chem
 
-from domains.smiles.chem import counted_from_one, messages_of, quiet, refusal, too_large
+from domains.smiles.chem import messages_of, quiet, refusal, too_large
 from domains.smiles.reading.texts import STEREO_GROUPS, Change, Found, finished, refused, unmark
 from domains.smiles.syntax import Problem
 
@@ -71,7 +71,7 @@ def _message(block: str, line: int) -> str:
     said = [part for part in lines if part and not _IDLE.fullmatch(part)]
     if not said:
         return "not a readable MDL mol block"
-    text = counted_from_one(" ".join(said[0].split()))[:200]
+    text = " ".join(said[0].split())[:200]
     place = re.search(r"\bline:? ?(\d{1,9})\b", text)
     where = f" (line {line + int(place[1]) - 1} of the file)" if place and line > 1 else ""
     return f"not a readable MDL mol block: {text}{where}"

@@ -27,6 +27,7 @@ EXTENSION = "CXSMILES extension dropped"
 _ODD = re.compile(r"[~:<>]|@[ABOST]")
 """What a canonical form holds that RDKit may write and not read: it is read again to see."""
 _MAP = "molAtomMapNumber"
+_LONGEST_LEFTOVER = 100
 _SHEET_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)", re.I)
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+([eE][-+]?\d+)?%?")
 _NOTHING = {"nan", "none", "null", "na", "n/a", "nil", "n.d.", "nd", "-", "--", "?", "unknown"}
@@ -135,6 +136,8 @@ def _leftover(text: str) -> str:
     first, *more = text.split(maxsplit=1)[:2] or [""]
     if more and text.isprintable() and not isinstance(parse(first), Problem):
         return f"text after the SMILES: {more[0][:60]!r}"
+    if len(text) > _LONGEST_LEFTOVER:
+        return ""
     if _SHEET_ERROR.match(text):
         return f"an error of a spreadsheet ({text[:20]}), no SMILES"
     if text.lower() in _NOTHING:
