@@ -15,6 +15,7 @@ from itertools import zip_longest
 from domains.midi.notation import bar_length
 from domains.midi.reading.abc_lines import Tune, prose_of, tunes_of
 from domains.midi.reading.abc_notes import Common, Settings, VoiceReader
+from domains.midi.reading.abc_fields import FREE
 from domains.midi.reading.bars import Metre, RawBar, cut, listed
 from domains.midi.reading.pieces import Found
 from tvae_core.domain import DomainError
@@ -57,7 +58,7 @@ def read_tune(tune: Tune) -> Found:
         try:
             reader.line(line.letter, line.value, line.number)
         except DomainError as error:
-            where = "" if "(line " in error.reason else f" (line {line.number})"
+            where = "" if error.reason == FREE else f" (line {line.number})"
             raise DomainError(error.reason + where) from error
     if not reader.keyed:
         raise DomainError("no key, which ends a tune's header (K:)")

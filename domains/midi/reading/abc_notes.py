@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     rf"""(?P<skip>[ \t`]+|"[^"]*"|y{_LENGTH}|!(?:[^\s!|:\[\]]{{1,40}}|(?=[^!|]*[h-wyH-WY])
             [^!|\[\]]{{1,40}})!|\+[A-Za-z0-9.<>()-]{{1,30}}\+)
     |\[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]
-    |\[(?P<ending>{_ENDING})
+    |\[(?P<ending>{_ENDING}|"[^"]*"(?![^\[\]|]*\]))
     |(?P<bar>\.?(?:\[\||[|:])[|:\]]*(?:\[\|[|:\]]*)*)(?:\s*(?P<ends>{_ENDING}))?
     |(?P<note>{_NOTE})
     |(?P<chord>\[(?:"[^"]*"|![^!\s]*!|[^\[\]|"])*\])(?P<chord_length>{_LENGTH})
@@ -151,7 +151,7 @@ class VoiceReader:
         self.tuplets: list[list[Fraction]] = []
         self.altered: dict[str, int] = {}
         self.ties: dict[str, int] = {}
-        self.later_ending = False
+        self.later_ending = self.hidden = False
 
     def music(self, line: str) -> None:
         """Reads a line of music without its comment.
@@ -171,6 +171,7 @@ class VoiceReader:
                 self.bar_line(match["bar"], match["ends"] or "")
             elif match["rest"]:
                 self._put(self._sound(multiplier(match["rest_length"])))
+                self.hidden = match["rest"] == "x"
             elif match["chord"] is not None:
                 self._chord(match["chord"], match["chord_length"])
             elif match["field"]:
@@ -189,7 +190,7 @@ class VoiceReader:
         elif match["tuplet"]:
             self._tuplet(int(match["tuplet"]), match["time"], match["count"])
         elif match["grace"]:
-            self.common.tally["grace"] += bool(re.search("[A-Ga-g]", match["grace"]))
+            self._grace(match["grace"])
         elif match["bars"]:
             self._rest_bars(match["bar_count"])
         elif match["group"]:
@@ -205,6 +206,14 @@ class VoiceReader:
                 self.at = Fraction(self.bars[-1].length)
         else:
             self.common.tally["unknown"] += 1
+
+    def _grace(self, text: str) -> None:
+        """Grace notes are left out, but for the accidentals that they bring into the bar."""
+        notes = [match for match in _INNER.finditer(text, 1) if match["letter"]]
+        self.common.tally["grace"] += bool(notes)
+        for match in notes:
+            if match["accidental"]:
+                self._add_note(_Sound(Fraction(0)), match, Fraction(0))
 
     def field(self, letter: str, value: str) -> None:
         """Takes a field that stands in the music.
@@ -294,7 +303,7 @@ class VoiceReader:
         if self.broken is not None:
             sound.scale(self.broken[1])
             self.broken = None
-        self.sound = sound
+        self.sound, self.hidden = sound, False
         self.ties = {}
 
     def _flush(self) -> None:
@@ -375,6 +384,9 @@ class VoiceReader:
             DomainError: more than `MAX_BARS` bars.
         """
         self._unbreak()
+        size = bar_length(self.settings.metre) if self.settings.metre else 0
+        if self.hidden and self.sound is not None and not self.sound.notes and self.at == size:
+            self.sound = None  # a sign over the bar line hangs on a rest that is not counted
         self._flush()
         sign = sign.lstrip(".")
         double = sign not in ("", "|", ":", "[|]")
@@ -402,8 +414,10 @@ class VoiceReader:
 
     def _ending(self, text: str) -> int:
         """1 for a first ending, 2 for the one after it, 3 for any later one."""
-        numbers = [int(number) for number in re.findall(r"\d+", text)]
-        if numbers[0] == 1:
+        numbers = re.findall(r"\d+", text)
+        if not numbers:
+            return self.ending
+        if int(numbers[0]) == 1:
             self.later_ending = False
             return 1
         later, self.later_ending = self.later_ending, True
