@@ -153,6 +153,11 @@ class VoiceReader:
         self.ties: dict[str, int] = {}
         self.later_ending = self.hidden = False
 
+    @property
+    def percussion(self) -> bool:
+        """Whether the voice is for drums, whose notes are no pitches."""
+        return bool(self.settings.shifts.get("percussion"))
+
     def music(self, line: str) -> None:
         """Reads a line of music without its comment.
 
@@ -347,7 +352,7 @@ class VoiceReader:
         into, many = int(time or 0) or usual, int(notes or 0) or count
         if count < 2:
             self.common.tally["unknown"] += 1
-        elif len(self.tuplets) < 3:
+        elif len(self.tuplets) < 3 and self.tuplets[-1:] != [[Fraction(into, count), many]]:
             self.tuplets.append([Fraction(into, count), Fraction(many)])
 
     def _rest_bars(self, count: str) -> None:
