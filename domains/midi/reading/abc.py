@@ -13,9 +13,9 @@ from collections import Counter
 from itertools import zip_longest
 
 from domains.midi.notation import bar_length
+from domains.midi.reading.abc_fields import FREE
 from domains.midi.reading.abc_lines import Tune, prose_of, tunes_of
 from domains.midi.reading.abc_notes import Common, Settings, VoiceReader
-from domains.midi.reading.abc_fields import FREE
 from domains.midi.reading.bars import Metre, RawBar, cut, listed
 from domains.midi.reading.pieces import Found
 from tvae_core.domain import DomainError
@@ -203,11 +203,11 @@ class _TuneReader:
 
 
 def _phrases(tally: Counter[str]) -> list[str]:
-    return [
-        (_SAID_OF_ONE if times == 1 else _SAID).get(kind, _SAID.get(kind, kind)).replace("{}", str(times))
-        for kind, times in tally.items()
-        if times
-    ]
+    said = []
+    for kind, times in tally.items():
+        phrase = _SAID_OF_ONE.get(kind) if times == 1 else None
+        said += [(phrase or _SAID.get(kind, kind)).replace("{}", str(times))] if times else []
+    return said
 
 
 def _differences(voices: dict[str, VoiceReader]) -> list[str]:

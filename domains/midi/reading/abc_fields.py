@@ -133,8 +133,11 @@ def key_of(value: str) -> Key | None:
         if _ACCIDENTAL.match(rest):
             return _with_accidentals(rest, NO_KEY, explicit=True)
         raise DomainError(f"no key: K:{value.strip()[:40]}")
+    named = re.match(r"\s*(flat|sharp)\b", rest[tonic.end() :], re.IGNORECASE)
     letter, sign = (tonic[1] or tonic[3]).upper(), tonic[2] or tonic[4] or ""
-    rest = rest[tonic.end() :]
+    if named is not None:
+        sign = "b" if named[1].lower() == "flat" else "#"
+    rest = rest[tonic.end() + (named.end() if named else 0) :]
     attached, word = re.match(r"(\s*)([A-Za-z]*)", rest).groups()  # type: ignore[union-attr]
     name = word.lower()
     mode = _MODES.get(name if len(name) < 3 else name[:3])

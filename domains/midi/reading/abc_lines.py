@@ -29,9 +29,14 @@ _HEADER_ONLY = "ABCDFGHNOSTXZ"
 _BEGIN = re.compile(r"begin(\w+)")
 _COMMENT = re.compile(r"\"[^\"]*\"|\\%|(%)")
 _APART = re.compile(
-    r"\"[^\"]*\"|![^!|]*!|\+[A-Za-z.]+\+|\[[A-Za-z]:[^\]]*\]|(?P<word>[^\W\d_][^\W\d_.']{2,})"
+    r"\"[^\"]*\"|![^!|]*!|\+[A-Za-z.]+\+|\[[A-Za-z]:[^\]]*\]"
+    r"|(?P<jump>\bD\.\s?[CS]\.(?:\s*al\s+(?:fine|coda))?(?=[\s|:]|$))"
+    r"|(?P<word>[^\W\d_][^\W\d_.']+)",
+    re.IGNORECASE,
 )
 _NO_SYMBOL = re.compile(r"[hi-oq-twI-KNQW]")
+"""Letters that are no note, no rest and none of the decorations that the standard defines."""
+_JUMP = re.compile(r"\bD\.\s?[CS]\.", re.IGNORECASE)
 _NOTE = re.compile(r"[A-Ga-g]")
 
 
@@ -127,18 +132,22 @@ def prose_of(line: str) -> tuple[str, list[str]]:
 
     `("", [line])` where the line as a whole is text.
     """
-    if len(set(_NO_SYMBOL.findall(line))) < 2:
+    if len(set(_NO_SYMBOL.findall(line))) < 2 and not _JUMP.search(line):
         return line, []
     words: list[str] = []
+    doubtful = 0
 
     def word(match: re.Match[str]) -> str:
-        if match["word"] and len(set(_NO_SYMBOL.findall(match["word"]))) > 1:
-            words.append(match["word"])
+        nonlocal doubtful
+        strange = len(set(_NO_SYMBOL.findall(match["word"] or "")))
+        doubtful += strange > 0
+        if match["jump"] or (strange > 1 and len(match["word"]) > 2):
+            words.append(match[0])
             return " "
         return match[0]
 
     rest = _APART.sub(word, line)
-    if words and "|" not in line and 2 * len(words) >= len(rest.split()):
+    if "|" not in line and doubtful and 2 * doubtful >= len(line.split()):
         return "", [line]
     return rest, words
 

@@ -123,11 +123,13 @@ class Cut:
         scores: stretches of at least `SHORTEST_STRETCH` bars that hold a note.
         lost: numbers, from 1 and as the file has them, of bars that did not add up.
         alone: numbers of bars that are left out because they stand alone between such.
+        endings: whether bars of first endings are left out.
     """
 
     scores: list[Score] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     alone: list[int] = field(default_factory=list)
+    endings: bool = False
 
     def told(self) -> list[str]:
         """Phrases for the user."""
@@ -140,6 +142,8 @@ class Cut:
         if self.alone:
             bars = "bars" if len(self.alone) > 1 else "bar"
             said.append(f"{bars} {listed(self.alone)} left out: no other is beside it that adds up")
+        if self.endings:
+            said.append("first endings are left out, repeats are read once")
         return said
 
 
@@ -166,7 +170,9 @@ def cut(bars: Sequence[RawBar], key: int) -> Cut:
         DomainError: a single bar, too many voices or bars, or a pitch no piano has.
     """
     numbers = {id(bar): number for number, bar in enumerate(bars, 1)}
-    bars = [bar for bar in without_first_endings(bars) if bar.length]
+    once = without_first_endings(bars)
+    endings = len(once) < len(bars)
+    bars = [bar for bar in once if bar.length]
     if len(bars) == 1 and bars[0].length > bar_length(bars[0].metre):
         bars = _cut_up(bars[0])
     pieces, lost, place = [Stretch()], list[int](), 0
@@ -178,7 +184,8 @@ def cut(bars: Sequence[RawBar], key: int) -> Cut:
     kept = [piece for piece in long if any(piece.parts.values())]
     short = [piece for piece in pieces if piece not in long and any(piece.parts.values())]
     scores = [from_notes(list(piece.parts.values()), piece.metres, key) for piece in kept]
-    return Cut(scores, lost, [number for piece in short for number in piece.numbers])
+    alone = [number for piece in short for number in piece.numbers]
+    return Cut(scores, lost, alone, endings)
 
 
 def _take(
