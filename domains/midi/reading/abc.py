@@ -24,6 +24,7 @@ __all__ = ["Tune", "read_tune", "tunes_of", "written_bars"]
 
 MAX_TUNE = 20_000
 MAX_VOICES = 64
+MAX_PHRASES = 20
 _LENGTHS: dict[int, Metre] = {
     96: (4, 4), 72: (3, 4), 48: (2, 4), 36: (3, 8), 108: (9, 8), 144: (6, 4), 60: (5, 8),
     120: (5, 4), 84: (7, 8), 192: (4, 2), 168: (7, 4), 24: (1, 4), 132: (11, 8),
@@ -134,7 +135,7 @@ class _TuneReader:
     def _switch(self, value: str) -> None:
         """A field `V:`, in the header or in the music."""
         words = value.split(None, 1)
-        name = words[0] if words else ""
+        name = words[0][:40] if words else ""
         settings = Settings()
         settings.take("V", words[1] if len(words) > 1 else "", self.common)
         known = self.defined.setdefault(name, {})
@@ -207,7 +208,7 @@ def _phrases(tally: Counter[str]) -> list[str]:
     for kind, times in tally.items():
         phrase = _SAID_OF_ONE.get(kind) if times == 1 else None
         said += [(phrase or _SAID.get(kind, kind)).replace("{}", str(times))] if times else []
-    return said
+    return said[:MAX_PHRASES]
 
 
 def _differences(voices: dict[str, VoiceReader]) -> list[str]:

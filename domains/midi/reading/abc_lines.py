@@ -16,20 +16,21 @@ _TAG = re.compile(
     r"</?(?:!doctype|html|head|title|body|pre|p|br|hr|div|span|font|center|h[1-6]|table|tbody|thead"
     r"|tr|ul|ol|li|img|script|style|meta|link|strong|code|blockquote|textarea|small|iframe|i)"
     r"(?:\s[^<>\n]*)?/?>|</(?:a|b|em|td|th|tt)>|<a\s+(?:href|name|id|class)\s*=[^<>\n]*>"
-    r"|<!--[^\n]*?-->",
+    r"|<!--[^\n<]*?-->",
     re.IGNORECASE,
 )
 _INLINE_TAG = re.compile(r"</?(?:span|font|strong|em|tt|code|small|[abi])\b", re.IGNORECASE)
 _BREAK = re.compile(r"<br\s*/?>(?!\n)", re.IGNORECASE)
 _PAGE = re.compile(r"<(?:!doctype|html|body|pre)\b", re.IGNORECASE)
 _FIELD = re.compile(r"[ \t]*([A-Zmrsw+]):(?![|:\]]|[ \t]*:)(.*)", re.DOTALL)
-_HEADER = "LMI"
+MAX_FIELD = 2000
+"""Characters after which the lines that continue a field are passed over."""
 _HEADER_ONLY = "ABCDFGHNOSTXZ"
 """Fields of a tune's header, which do not stand where one goes on after an empty line."""
 _BEGIN = re.compile(r"begin(\w+)")
 _COMMENT = re.compile(r"\"[^\"]*\"|\\%|(%)")
 _APART = re.compile(
-    r"\"[^\"]*\"|![^!|]*!|\+[A-Za-z.]+\+|\[[A-Za-z]:[^\]]*\]"
+    r"\"[^\"]*\"|![^!|]*!|\+[A-Za-z.]+\+|\[[A-Za-z]:[^\[\]]*\]"
     r"|(?P<jump>\bD\.\s?[CS]\.(?:\s*al\s+(?:fine|coda))?(?=[\s|:]|$))"
     r"|(?P<word>[^\W\d_][^\W\d_.']+)",
     re.IGNORECASE,
@@ -102,7 +103,8 @@ def _lines(text: str) -> Iterator[Line]:
         else:
             new = _line(number, line)
         if new.letter == "+" and held is not None:
-            held = Line(held.number, held.letter, f"{held.value} {new.value}")
+            if len(held.value) < MAX_FIELD:
+                held = Line(held.number, held.letter, f"{held.value} {new.value}")
             continue
         if held is not None:
             yield held
@@ -179,11 +181,18 @@ class _File:
                 self.held.clear()
             if self.open:
                 self._take(line)
-            elif not self.found and line.letter and line.letter in _HEADER + "%":
-                self.header.append(line)
+            elif not self.found:
+                self._take_header(line)
         if self.referenced:
             return self.found
         return [tune for tune in self.found if any(line.letter == "K" for line in tune.lines)]
+
+    def _take_header(self, line: Line) -> None:
+        """A line before the first tune; of fields that all tunes share, the last one counts."""
+        kind = "I" if line.letter == "%" else line.letter
+        if kind in ("L", "M") or (kind == "I" and line.value.startswith("propagate")):
+            self.header = [known for known in self.header if known.letter != line.letter]
+            self.header.append(line)
 
     def _begins(self, line: Line) -> bool:
         if self.open and not self.empty:

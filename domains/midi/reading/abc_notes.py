@@ -27,11 +27,11 @@ _ENDING = r"\d{1,3}(?:[,.-]\d{1,3})*"
 _TOKEN = re.compile(
     rf"""(?P<skip>[ \t`]+|"[^"]*"|y{_LENGTH}|!(?:[^\s!|:\[\]]{{1,40}}|(?=[^!|]*[h-wyH-WY])
             [^!|\[\]]{{1,40}})!|\+[A-Za-z0-9.<>()-]{{1,30}}\+)
-    |\[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]
+    |\[(?P<field>[A-Za-z]):(?P<value>[^\[\]]*)\]
     |\[(?P<ending>{_ENDING}|"[^"]*"(?![^\[\]|]*\]))
     |(?P<bar>\.?(?:\[\||[|:])[|:\]]*(?:\[\|[|:\]]*)*)(?:\s*(?P<ends>{_ENDING}))?
     |(?P<note>{_NOTE})
-    |(?P<chord>\[(?:"[^"]*"|![^!\s]*!|[^\[\]|"])*\])(?P<chord_length>{_LENGTH})
+    |(?P<chord>\[(?:"[^"]*"|[^\[\]|"])*\])(?P<chord_length>{_LENGTH})
     |(?P<rest>[zx])(?P<rest_length>{_LENGTH})
     |(?P<bars>[ZX])(?P<bar_count>\d*)
     |(?P<grace>\{{[^{{}}]*\}})

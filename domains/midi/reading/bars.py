@@ -180,9 +180,9 @@ def cut(bars: Sequence[RawBar], key: int) -> Cut:
         place += _take(bars, place, pieces, lost, numbers)
     if not lost and sum(len(piece.metres) for piece in pieces) == 1:
         raise DomainError(ONE_BAR)
-    long = [piece for piece in pieces if len(piece.metres) >= SHORTEST_STRETCH]
-    kept = [piece for piece in long if any(piece.parts.values())]
-    short = [piece for piece in pieces if piece not in long and any(piece.parts.values())]
+    sounding = [piece for piece in pieces if any(piece.parts.values())]
+    kept = [piece for piece in sounding if len(piece.metres) >= SHORTEST_STRETCH]
+    short = [piece for piece in sounding if len(piece.metres) < SHORTEST_STRETCH]
     scores = [from_notes(list(piece.parts.values()), piece.metres, key) for piece in kept]
     alone = [number for piece in short for number in piece.numbers]
     return Cut(scores, lost, alone, endings)

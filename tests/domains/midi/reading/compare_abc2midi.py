@@ -173,9 +173,8 @@ def main() -> int:
     both = verdicts["equal"] + verdicts["different"]
     for verdict, times in verdicts.most_common():
         print(f"{times:7,} {verdict}")
-    print(
-        f"{verdicts['equal']:,} of {both:,} that both read are equal ({verdicts['equal'] / max(both, 1):.4f})"
-    )
+    share = verdicts["equal"] / max(both, 1)
+    print(f"{verdicts['equal']:,} of {both:,} that both read are equal ({share:.4f})")
     return 0
 
 

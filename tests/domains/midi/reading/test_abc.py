@@ -126,7 +126,8 @@ def test_one_bar_is_no_tune() -> None:
         ("^F4-|F F F2|", "F#4:96~|F#4:24F4:24F4:48"),
         ("{^f}F F f2|F4|", "F#4:24F#4:24F#5:48|F4:96"),
         ("[C-E-]4|[CE]2 [CEG]2-|[CEG]4|", "C4+E4:96~|C4+E4:48C4+E4+G4:48~|C4+E4+G4:96"),
-        ("[CE]2 [C2E2]|[C/E/]2 [CE]3/2 [G2c2]/ z/|", "C4+E4:48C4+E4:48|C4+E4:24C4+E4:36G4+C5:24r:12"),
+        ("[CE]2 [C2E2]|[C/E/]2 [CE]3/2 [G2c2]/ z/|", "C4+E4:48C4+E4:48"
+         "|C4+E4:24C4+E4:36G4+C5:24r:12"),
         ("[E2C4] D2|c4|", "E4:48D4:48;C4:96|C5:96;r:96"),
         # rests and spacers
         ("C z x E|C y10 D y E Fy|", "C4:24r:48E4:24|C4:24D4:24E4:24F4:24"),
@@ -163,7 +164,8 @@ def test_symbols(notes: str, expected: str) -> None:
     [
         ("K:HP", "F#4 C#4"), ("K:D exp _b ^f", "F#4 C4"), ("K:D =c", "F#4 C4"),
         ("K:DPhr ^f", "F#4 C4"), ("K:none", "F4 C4"), ("K:", "F4 C4"), ("K:Amin", "F4 C4"),
-        ("K:A minor", "F4 C4"), ("K:F#Mix", "F#4 C#4"), ("K:Ador", "F#4 C4"), ("K:g dorian", "F4 C4"),
+        ("K:A minor", "F4 C4"), ("K:F#Mix", "F#4 C#4"), ("K:Ador", "F#4 C4"),
+        ("K:g dorian", "F4 C4"),
         ("K:B flat", "F4 C4"), ("K:D clef=bass", "F#4 C#4"), ("K:clef=bass", "F4 C4"),
         ("K:D bass", "F#4 C#4"), ("K:C treble-8", "F3 C3"), ("K:C clef=treble+8", "F5 C5"),
         ("K:C treble +8", "F5 C5"), ("K:C octave=-1", "F3 C3"), ("K:C transpose=-2", "D#4 A#3"),
@@ -275,7 +277,8 @@ def test_broken_rhythm_is_no_tag() -> None:
         ("C4|D4|E5|F4|G4|", "1 bar did not add up and is left out (bar 3)"),
         ("C4|D4|E5|F4|G5|A4|B4|", "2 bars did not add up and are left out (bars 3, 5)"),
         ("C4|D4|E5|F4|G5|A4|B4|", "bar 4 left out: no other is beside it that adds up"),
-        ("(5CDEFG A2|G4|", "4 notes do not lie on the grid of 1/24 of a quarter and are moved to it"),
+        ("(5CDEFG A2|G4|",
+         "4 notes do not lie on the grid of 1/24 of a quarter and are moved to it"),
         ("C D E F|[K:D]F4|", "changes of key are not kept, the notes are"),
         ("C D E F|\nCopyright by Abe\nG4|", "text among the notes is left out (line 7)"),
         ("C D E F|G4| Fine\n", "text among the notes is left out (line 6)"),
@@ -330,9 +333,11 @@ def test_accidentals_hold_as_far_as_is_said() -> None:
 
 
 _SYMBOLS = st.sampled_from(
-    [*"CDEFGABcdefgabzxZXy^_=,'/23489(|:[]{}<>-&~.!+\"%\\ \n`", "(3", "|:", ":|", "[1", "|2", "[CE]",
+    [*"CDEFGABcdefgabzxZXy^_=,'/23489(|:[]{}<>-&~.!+\"%\\ \n`", "(3", "|:", ":|", "[1", "|2",
+     "[CE]",
      "[K:D]", "[M:3/4]", "[L:1/16]", "[V:2]", "(&", "&)", "!trill!", "{ab}", "\nV:2\n", "\nK:G\n",
-     "\n\n", "M:", "X:", "<b>", "&lt;", "=3D", "^/", "Fine", "+:"]
+     "\n\n", "M:",
+     "X:", "<b>", "&lt;", "=3D", "^/", "Fine", "+:"]
 )  # fmt: skip
 
 
