@@ -21,7 +21,8 @@ _TAG = re.compile(
 )
 _INLINE_TAG = re.compile(r"</?(?:span|font|strong|em|tt|code|small|[abi])\b", re.IGNORECASE)
 _BREAK = re.compile(r"<br\s*/?>(?!\n)", re.IGNORECASE)
-_PAGE = re.compile(r"<(?:!doctype|html|body|pre)\b", re.IGNORECASE)
+_PAGE = re.compile(r"^[ \t]*<(?:!doctype|html|body|pre)\b", re.IGNORECASE | re.MULTILINE)
+_TEXT_FIELD = re.compile(r"[ \t]*[A-Za-z]:(?![|:])")
 _FIELD = re.compile(r"[ \t]*([A-Zmrsw+]):(?![|:\]]|[ \t]*:)(.*)", re.DOTALL)
 MAX_FIELD = 2000
 """Characters after which the lines that continue a field are passed over."""
@@ -75,12 +76,16 @@ def _plain(text: str) -> str:
     text = re.sub(r"\r+\n|\r", "\n", text)
     if "=3D" in text:
         text = re.sub(r"=[ \t]*\n", "", text).replace("=20\n", "\n").replace("=3D", "=")
-    if _PAGE.search(text):
+    page = _PAGE.search(text) is not None
+    if page:
         text = html.unescape(_BREAK.sub("\n", text))
     if "<" not in text or not _TAG.search(text):
         return text
     lines = []
     for line in text.split("\n"):
+        if not page and _TEXT_FIELD.match(line):
+            lines.append(line)
+            continue
         plain = _TAG.sub(lambda tag: "" if _INLINE_TAG.match(tag[0]) else "\0", line)
         pieces = [piece for piece in plain.split("\0") if piece.strip()]
         # What stands beside a tag that ends a block is another paragraph.

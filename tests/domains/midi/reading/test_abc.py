@@ -265,6 +265,11 @@ def test_pages_and_mail_around_tunes() -> None:
     assert bars(mail) == f"0 |4/4 {SCALE}"
 
 
+def test_titles_keep_their_signs() -> None:
+    (piece,) = reading(HEAD.replace("A tune", "<b>A</b> <pre> & tune") + "C4|C4|").pieces
+    assert piece.title == "<b>A</b> <pre> & tune"
+
+
 def test_broken_rhythm_is_no_tag() -> None:
     assert music("C<A F>B|c<d e>f|") == "C4:12A4:36F4:36B4:12|C5:12D5:36E5:36F5:12"
 
