@@ -39,6 +39,7 @@ from data_prep.earlier import add_tokenizer_arguments, open_earlier, told, vocab
 from data_prep.midi_corpus import (
     CHORALES,
     MELODIES,
+    READING,
     Corpus,
     corpus_files,
     own_files,
@@ -159,6 +160,7 @@ def as_items(arguments: argparse.Namespace, corpus: Corpus, copies: int, found: 
         "copied_tunes": copies,
         "windows_too_long": found.long,
         "bars_that_do_not_add_up": corpus.lost_bars,
+        "reader": READING,
     }
     return Items(found.splits, source, corpus.sha256, licence, rejected, found.copies, details)
 

@@ -29,7 +29,7 @@ from tvae_core.files import write_whole
 
 SECONDS = 600.0
 """Of processor time that a file may take to be read."""
-READING = 2
+READING = 3
 """Goes up when files are read differently, so that no older cache is used."""
 MELODIES = {
     "essen": "essenFolksong/*.abc",
