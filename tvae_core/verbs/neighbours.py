@@ -28,6 +28,7 @@ from tvae_core.verbs.output import (
     table,
     write_rows,
 )
+from tvae_core.verbs.telling import check_back
 
 _ABOUT = """The {unit}s that codes around the code of one decode to, the most similar first.
 
@@ -62,6 +63,7 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
         check_output(args.output, commands, args.format)
     domain = commands.domain
     space = open_space(args, domain)
+    check_back("neighbours", commands, space, {"ITEM": centre})
     bar = Bar("decode", commands.unit)
     found = space.neighbours(centre, args.n, args.radius, args.seed, args.fidelity, bar)
     verdicts = domain.check(found.texts)
@@ -99,6 +101,6 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
             "fidelity": found.fidelity,
             "beams": space.beams,
         }
-        write_rows(args.output, rows, origin, commands, args.format)
-        print(f"wrote {len(rows)} {commands.unit}s to {args.output}", file=sys.stderr)
+        written = write_rows(args.output, rows, origin, commands, args.format)
+        print(written.line(commands.unit, args.output), file=sys.stderr)
     return 0

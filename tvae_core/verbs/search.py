@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 import time
@@ -108,6 +109,17 @@ def settings_of(search: Search) -> dict[str, object]:
     }
 
 
+def _tell_start(search: Search, show: Callable[[str], str]) -> None:
+    """Tells of a start that is scored and yet cannot be among the results."""
+    call = search.calls[0]
+    if search.start is None or (call.feasible and not math.isnan(call.score)):
+        return
+    explain = getattr(search.objective, "why_unlisted", None)
+    why = explain(call) if explain is not None else ""
+    line = f"optimise: --start {show(call.text)} is not among the results"
+    tqdm.write(f"{line}: {why}" if why else line, file=sys.stderr)
+
+
 class Stop:
     """Notes the first Ctrl-C, so that a generation is finished; the second one interrupts."""
 
@@ -153,8 +165,10 @@ def run(
     bar, best, saved = Bar("optimise", "call"), search.best, time.monotonic()
     with Stop() as stop:
         try:
-            for _ in search.steps():
+            for calls in search.steps():
                 bar(search.spent, search.budget)
+                if calls and calls[0].number == 1:
+                    _tell_start(search, show)
                 found = search.best
                 if found is not None and found != best and tell_best:
                     best = found
