@@ -63,7 +63,9 @@ class DomainCommands:
     show: Callable[[str], str] = field(default=one_line)
     columns: tuple[str, ...] = ()
     unit: str = "item"
-    write_items: Callable[[Path, list[dict[str, Any]], dict[str, Any]], Written | None] | None = None
+    write_items: Callable[[Path, list[dict[str, Any]], dict[str, Any]], Written | None] | None = (
+        None
+    )
     suffixes: tuple[str, ...] = ()
     folders: bool = False
     measure: Callable[[LatentSpace, list[str], Plan], dict[str, float]] | None = None

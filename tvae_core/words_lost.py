@@ -1,4 +1,8 @@
-"""What a text's own code lost of it, word by word: the reason of domains whose items are words."""
+"""What a text's own code lost of it, and what a bundle's vocabulary tells of its training texts.
+
+A bundle does not say which items it was trained on, but its vocabulary was learned from them: what
+was common in them is part of an entry.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,12 @@ import json
 import re
 from pathlib import Path
 
-from tvae_core.byte_pair import spelt
+from tvae_core.byte_pair import BASE_SIZE, MASK_TOKEN, SPECIAL_TOKENS, spelt
 from tvae_core.names import shortened
 
+LEARNED = 256
+"""Entries learned from the training texts, beside the alphabet, by which a vocabulary tells."""
+_SPECIAL = {*SPECIAL_TOKENS.values(), *MASK_TOKEN.values()}
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -56,9 +63,25 @@ def spelt_out(text: str, bundle: Path) -> list[str]:
     odd = [char for char in dict.fromkeys(text) if not " " <= char <= "~"]
     if not odd:
         return []
+    entries = "\n".join(learned_entries(bundle))
+    return [char for char in odd if entries and spelt(char) not in entries]
+
+
+def learned_entries(bundle: Path, least: int = BASE_SIZE + LEARNED) -> list[str]:
+    """The entries of a bundle's vocabulary that are longer than a character.
+
+    Args:
+        bundle: folder with a `tokenizer.json`.
+        least: fewest entries of a vocabulary that tells by what it lacks.
+
+    Returns:
+        None of a smaller vocabulary, or where there is none to be read.
+    """
     try:
         content = json.loads((bundle / "tokenizer.json").read_text(encoding="utf-8"))
-        entries = "\n".join(content["model"]["vocab"])
+        entries = [str(entry) for entry in content["model"]["vocab"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return [char for char in odd if spelt(char) not in entries]
+    if len(entries) < least:
+        return []
+    return [entry for entry in entries if len(entry) > 1 and entry not in _SPECIAL]

@@ -37,4 +37,4 @@ def _why(text: str, other: str, before: float, after: float) -> str | None:
     if kept >= ENOUGH and before == after:
         return None
     reading = "" if before == after else f", and it reads as {after:.0f} instead of {before:.0f}"
-    return f"{kept:.0%} of its pixels come back{reading}"
+    return f"{int(100 * kept)}% of its pixels come back{reading}"

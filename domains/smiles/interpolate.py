@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.fidelity,
         args.distinct,
     )
-    kept = check_ends(COMMANDS, space, ends, (points[0].text, points[-1].text), args.fidelity)
+    check_ends(COMMANDS, space, ends, (points[0].text, points[-1].text), args.fidelity)
     verdicts = domain.check([point.text for point in points])
     texts = [v.canonical or p.text for v, p in zip(verdicts, points, strict=True)]
     scores = score_all(texts, ["qed", "sa", "logp", "weight", "similarity"], reference=ends[0])

@@ -24,9 +24,8 @@ from domains.smiles.scores import scaffold as murcko
 from domains.smiles.syntax import Problem
 from domains.smiles.user_function import UserFunction
 from tvae_core.expressions import Expression
-from tvae_core.limits import Bounds
+from tvae_core.limits import Bounds, missed_bounds
 from tvae_core.limits import check_bounds as check_limits
-from tvae_core.limits import missed_bounds
 from tvae_core.optimise_types import Call, Scored
 from tvae_core.verbs.objective import unscored
 

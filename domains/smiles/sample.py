@@ -112,16 +112,12 @@ def _raw(space: LatentSpace, args: Any) -> None:
     print(f"wrote {args.n:,} strings to {args.output}", file=sys.stderr)
 
 
-def _print_best(
-    rows: Sequence[dict[str, object]], heads: Sequence[str], most: int = 20
-) -> None:
+def _print_best(rows: Sequence[dict[str, object]], heads: Sequence[str], most: int = 20) -> None:
     wide = [max(7, len(head)) for head in heads]
     print()
     print("  ".join(f"{h:>{w}}" for h, w in zip(heads, wide, strict=True)) + "  smiles")
     for row in rows[:most]:
-        cells = [
-            f"{number(row.get(head)):>{w}}" for head, w in zip(heads, wide, strict=True)
-        ]
+        cells = [f"{number(row.get(head)):>{w}}" for head, w in zip(heads, wide, strict=True)]
         print("  ".join(cells) + f"  {row['smiles']}")
     if len(rows) > most:
         print(f"... and {len(rows) - most:,} more; -o FILE writes them all")

@@ -30,7 +30,8 @@ from tvae_core.verbs.output import (
     number,
     table,
     write_rows,
-)from tvae_core.verbs.telling import check_ends, ends_kept
+)
+from tvae_core.verbs.telling import check_ends, ends_kept
 
 _ABOUT = """The way from one {unit} to another, both ends included.
 

@@ -88,7 +88,9 @@ def optimise_command(commands: DomainCommands, argv: Sequence[str] | None = None
     run(search, tell_best=single, save=save if args.history else None, show=commands.show)
     found = best_calls(search, objective.targets)
     if not single:
-        print(f"Pareto front of {', '.join(objective.targets)}: {counted(len(found), commands.unit)}")
+        print(
+            f"Pareto front of {', '.join(objective.targets)}: {counted(len(found), commands.unit)}"
+        )
     print(table(found, commands.unit, show=commands.show))
     print(summary(search, objective.targets, commands.show))
     if args.output:
