@@ -50,10 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = FunnelOptions(alerts=args.alerts, sort="similarity")
     space = open_space(args, domain)
     centre = domain.check([item])[0].canonical or item
-    check_back("neighbours", COMMANDS, space, {"ITEM": centre})
     found = space.neighbours(
         centre, args.n, args.radius, args.seed, args.fidelity, Bar("decode", "molecule")
     )
+    check_back("neighbours", COMMANDS, space, {"ITEM": centre})
     funnel = Funnel(options, load_known(space.bundle.path), centre)
     funnel.add(found.texts)
     result = funnel.result()

@@ -63,9 +63,9 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
         check_output(args.output, commands, args.format)
     domain = commands.domain
     space = open_space(args, domain)
-    check_back("neighbours", commands, space, {"ITEM": centre})
     bar = Bar("decode", commands.unit)
     found = space.neighbours(centre, args.n, args.radius, args.seed, args.fidelity, bar)
+    check_back("neighbours", commands, space, {"ITEM": centre})
     verdicts = domain.check(found.texts)
     pairs = zip(found.texts, verdicts, strict=True)
     counts = Counter(text if v.canonical is None else v.canonical for text, v in pairs if v.ok)
