@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tvae_core.domain import HasReasons, Verdict
 from tvae_core.names import one_line
+from tvae_core.noise import sigma_of
 from tvae_core.similarity import similarity_of
 from tvae_core.space import LatentSpace
 
@@ -125,6 +126,31 @@ def compare(space: LatentSpace, texts: Sequence[str], backs: Sequence[str]) -> l
             zip(given, forms, same, verdicts, strict=True)
         )
     ]
+
+
+def faithfully(
+    space: LatentSpace, found: Sequence[ComesBack], fidelity: float | str | None
+) -> list[ComesBack]:
+    """What items' own codes decode to, where a verb has decoded them at its setting of the dial.
+
+    Args:
+        space: of the bundle.
+        found: what they were decoded to, as `compare` gives it; kept if the setting is the most
+            faithful one, and decoded again for what is lost if not.
+        fidelity: the setting; None follows a path, whose ends are decoded most faithfully.
+    """
+    if fidelity is None or _most_faithful(space, fidelity):
+        return list(found)
+    odd = [each.text for each in found if each.lost]
+    again = dict(zip(odd, comes_back(space, odd), strict=True))
+    return [again.get(each.text, each) for each in found]
+
+
+def _most_faithful(space: LatentSpace, fidelity: float | str) -> bool:
+    if isinstance(fidelity, str):
+        return False
+    config = space.model.config
+    return float(sigma_of(config, fidelity)) <= config.sigma_min * (1 + 1e-4)
 
 
 def _checked(space: LatentSpace, texts: Sequence[str]) -> list[tuple[str, Verdict]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from domains.midi.notation import STEPS_PER_QUARTER, Score
 from domains.midi.similarity import score_or_none
 from domains.midi.tokenizer import MIN_VOCAB_SIZE
+from tvae_core.names import counted
 from tvae_core.words_lost import LEARNED, learned_entries
 
 SIGNS = {";": "second voices", "+": "chords"}
@@ -21,8 +22,10 @@ _SIXTEENTH, _TRIPLET = STEPS_PER_QUARTER // 4, STEPS_PER_QUARTER // 6
 
 def why_lost(given: Sequence[str], back: Sequence[str], bundle: Path | None) -> list[str | None]:
     """Why each tune is lost, as `tvae_core.domain.HasReasons` asks it."""
-    rare = [] if bundle is None else rare_signs(bundle)
-    return [_why(text, other, rare) for text, other in zip(given, back, strict=True)]
+    return [
+        ", ".join([*_changes(text, other), *hard_parts(text, bundle)])
+        for text, other in zip(given, back, strict=True)
+    ]
 
 
 def rare_signs(bundle: Path) -> list[str]:
@@ -31,28 +34,33 @@ def rare_signs(bundle: Path) -> list[str]:
     return [sign for sign in SIGNS if entries and sign not in entries]
 
 
-def _why(text: str, other: str, rare: Sequence[str]) -> str:
+def _changes(text: str, other: str) -> list[str]:
     score, found = score_or_none(text), score_or_none(other)
+    if score is None or found is None:
+        return []
+    changes = [kept_notes(score, found)]
+    for what, before, after in (
+        ("bar", len(score.metres), len(found.metres)),
+        ("voice", len(score.voices), len(found.voices)),
+    ):
+        if before != after:
+            changes.append(f"{counted(before, what)} became {after}")
+    if score.key != found.key:
+        changes.append("its key signature is another one")
+    return changes
+
+
+def hard_parts(text: str, bundle: Path | None) -> list[str]:
+    """What a tune has that a bundle's training tunes, or the notation's grid, lack; in words."""
+    score = score_or_none(text)
     if score is None:
-        return ""
-    reasons = []
-    if found is not None:
-        reasons.append(kept_notes(score, found))
-        for what, before, after in (
-            ("bar", len(score.metres), len(found.metres)),
-            ("voice", len(score.voices), len(found.voices)),
-        ):
-            if before != after:
-                reasons.append(f"{before} {what}{'s' if before > 1 else ''} became {after}")
-        if score.key != found.key:
-            reasons.append("its key signature is another one")
-    lacking = [SIGNS[sign] for sign in rare if sign in text]
-    if lacking:
-        reasons.append(f"the training tunes have next to no {' and '.join(lacking)}")
+        return []
+    lacking = [SIGNS[sign] for sign in (rare_signs(bundle) if bundle else []) if sign in text]
+    hard = [f"the training tunes have next to no {' and '.join(lacking)}"] if lacking else []
     off = off_grid(score)
     if off:
-        reasons.append(f"{off} of its notes are off the grid of sixteenths and triplets")
-    return ", ".join(reasons)
+        hard.append(f"{off} of its notes are off the grid of sixteenths and triplets")
+    return hard
 
 
 def kept_notes(score: Score, found: Score) -> str:

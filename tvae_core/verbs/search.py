@@ -109,15 +109,21 @@ def settings_of(search: Search) -> dict[str, object]:
     }
 
 
-def _tell_start(search: Search, show: Callable[[str], str]) -> None:
-    """Tells of a start that is scored and yet cannot be among the results."""
-    call = search.calls[0]
-    if search.start is None or (call.feasible and not math.isnan(call.score)):
-        return
+def start_left_out(search: Search) -> str:
+    """Why the start, which is scored, cannot be among the results; empty if it is one."""
+    call = search.calls[0] if search.calls else None
+    if search.start is None or call is None or (call.feasible and not math.isnan(call.score)):
+        return ""
     explain = getattr(search.objective, "why_unlisted", None)
-    why = explain(call) if explain is not None else ""
-    line = f"optimise: --start {show(call.text)} is not among the results"
-    tqdm.write(f"{line}: {why}" if why else line, file=sys.stderr)
+    plain = "it misses a constraint" if call.score == call.score else "it has no score"
+    return (explain(call) if explain is not None else "") or plain
+
+
+def _tell_start(search: Search, show: Callable[[str], str]) -> None:
+    why = start_left_out(search)
+    if why:
+        line = f"optimise: --start {show(search.calls[0].text)} is not among the results: {why}"
+        tqdm.write(line, file=sys.stderr)
 
 
 class Stop:

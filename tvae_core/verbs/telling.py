@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 
-from tvae_core.comes_back import ComesBack, comes_back, compare
+from tvae_core.comes_back import ComesBack, comes_back, compare, faithfully
 from tvae_core.commands import DomainCommands
-from tvae_core.noise import sigma_of
 from tvae_core.space import LatentSpace
 
 MOST_NAMED = 60
@@ -75,38 +73,20 @@ def check_ends(
     Returns:
         Which ends are the items.
     """
-    found = dict(zip("AB", compare(space, ends, decoded), strict=True))
-    if fidelity is None or _most_faithful(space, fidelity):
-        tell_lost("interpolate", commands, found)
-        return [each.exact for each in found.values()]
-    odd = {name: each.text for name, each in found.items() if each.lost}
-    for (name, text), faithful in zip(
-        odd.items(), comes_back(space, list(odd.values())), strict=True
-    ):
-        if faithful.exact:
+    found = compare(space, ends, decoded)
+    for name, here, best in zip("AB", found, faithfully(space, found, fidelity), strict=True):
+        if best.lost:
+            tell_lost("interpolate", commands, {name: best})
+        elif here.lost:
+            item = named(commands, name, here.text)
             tell(
                 "interpolate",
-                f"{named(commands, name, text)} does not come back at --fidelity {fidelity}, "
-                "it does at the most faithful setting, 1",
+                f"{item} does not come back at --fidelity {fidelity}; it does at the most "
+                "faithful setting, 1",
             )
-        else:
-            tell_lost("interpolate", commands, {name: faithful})
-    return [each.exact for each in found.values()]
-
-
-def _most_faithful(space: LatentSpace, fidelity: float | str) -> bool:
-    if isinstance(fidelity, str):
-        return False
-    config = space.model.config
-    return float(sigma_of(config, fidelity)) <= config.sigma_min * (1 + 1e-4)
+    return [each.exact for each in found]
 
 
 def ends_kept(kept: Sequence[bool]) -> str:
     """What the line of a walk's counts adds where an end is not the item given."""
     return "" if all(kept) else f"; {sum(kept)} of the {len(kept)} ends came back as given"
-
-
-def missing_score(values: Mapping[str, float]) -> str:
-    """Which parts of a score have no value, in words; empty if all have."""
-    names = [name for name, value in values.items() if math.isnan(value)]
-    return f"no value for {', '.join(names)}" if names else ""
