@@ -150,7 +150,8 @@ def test_a_sheet_of_digits(tmp_path: Path) -> None:
     assert np.asarray(sheet)[2 + 20, 2 + 2 * 86 + 20] == 255, "a cross"
     origin = {"bundle": "abc", "seed": 3, "settings": {"fidelity": float("nan"), "a": "\u03c3"}}
     for name in ("a.png", "b.png"):
-        write_sheet(tmp_path / name, [{"text": text} for text in texts], origin)
+        written = write_sheet(tmp_path / name, [{"text": text} for text in texts], origin)
+    assert written.line("digit", "a.png") == "wrote 3 digits to a.png, crossed out 1 that is none"
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     told = json.loads(Image.open(tmp_path / "a.png").text["Description"])  # type: ignore[attr-defined]
     assert told == {"bundle": "abc", "seed": 3, "settings": {"fidelity": None, "a": "\u03c3"}}
