@@ -13,6 +13,7 @@ from typing import Any
 
 from tvae_core.beam import check_beams
 from tvae_core.card import model_card
+from tvae_core.cells import Written
 from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Plan
@@ -43,7 +44,8 @@ class DomainCommands:
         columns: scores shown in tables; the first few of `score` where there are none.
         unit: what an item is called in bars and messages, in the singular.
         write_items: writes rows with their provenance to a file of one of `suffixes`, whole or not
-            at all: `write_items(path, rows, provenance)`.
+            at all: `write_items(path, rows, provenance)`; gives what the file holds, or None for
+            all valid rows.
         suffixes: endings, such as `.png`, of the files that `write_items` makes.
         folders: whether `write_items` also makes a folder of files: a path without an ending. The
             rows of `sample` then have `valid` and `reason`, and the invalid texts are among them.
@@ -61,7 +63,9 @@ class DomainCommands:
     show: Callable[[str], str] = field(default=one_line)
     columns: tuple[str, ...] = ()
     unit: str = "item"
-    write_items: Callable[[Path, list[dict[str, Any]], dict[str, Any]], None] | None = None
+    write_items: Callable[[Path, list[dict[str, Any]], dict[str, Any]], Written | None] | None = (
+        None
+    )
     suffixes: tuple[str, ...] = ()
     folders: bool = False
     measure: Callable[[LatentSpace, list[str], Plan], dict[str, float]] | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from domains.midi.domain import BUNDLE, MidiDomain
 from domains.midi.items import read_item, show
+from tvae_core.cells import Written
 from tvae_core.commands import DomainCommands
 from tvae_core.evaluate import Plan
 from tvae_core.known import known_of_bundle, known_of_prepared_set
@@ -15,10 +16,10 @@ from tvae_core.space import LatentSpace
 _domain = MidiDomain()
 
 
-def _write_items(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> None:
+def _write_items(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> Written:
     from domains.midi.output import write_items
 
-    write_items(path, rows, origin)
+    return write_items(path, rows, origin)
 
 
 def _measure(space: LatentSpace, texts: list[str], plan: Plan) -> dict[str, float]:

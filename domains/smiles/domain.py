@@ -88,6 +88,14 @@ class SmilesDomain(BundleDomain):
         """Tanimoto similarity of `a[i]` and `b[i]`, Morgan radius 2, 2,048 bits; NaN if invalid."""
         return tanimoto(a, b)
 
+    def why_lost(
+        self, given: Sequence[str], back: Sequence[str], bundle: Path | None
+    ) -> list[str | None]:
+        """Why molecules do not come back from their own codes; see `domains.smiles.lost`."""
+        from domains.smiles.lost import why_lost
+
+        return why_lost(given, back, bundle)
+
     def render(
         self,
         text: str,
