@@ -116,25 +116,25 @@ def _single(name: str, found: Found) -> Reading:
 
 
 def _abc(data: bytes, name: str, seconds: float) -> Reading:
-    from domains.midi.reading.abc import abc_tunes, read_tune
+    from domains.midi.reading.abc import read_tune, tunes_of
 
     reading = Reading()
     if len(data) > MAX_ABC_BYTES:
         raise DomainError(f"an ABC file larger than {MAX_ABC_BYTES // 1_000_000} MB; split it")
-    tunes = list(abc_tunes(decoded(data)))
+    tunes = tunes_of(decoded(data))
     if not tunes:
         raise DomainError("no tune in it (a tune of ABC notation has lines `X:1` and `K:C`)")
     end = time.thread_time() + seconds
-    for number, tune in tunes:
+    for number, tune in enumerate(tunes, 1):
         source = f"{name}#{number}" if len(tunes) > 1 else name
         try:
             if time.thread_time() >= end:
                 raise TimeLimitError
             found = within(max(0.0, end - time.thread_time()), partial(read_tune, tune))
         except TimeLimitError:
-            reading.rejected.append((source, f"the file takes longer than {seconds:g} s to read"))
+            reading.reject(source, f"the file takes longer than {seconds:g} s to read")
         except DomainError as error:
-            reading.rejected.append((source, error.reason))
+            reading.reject(source, error.reason)
         else:
             reading.add(found, source)
     return reading

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from domains.midi.notation import MAX_BARS, STEPS_PER_WHOLE, bar_length
-from domains.midi.reading.bars import SHORTEST_STRETCH, Metre, Note, check_metre
+from domains.midi.reading.bars import Metre, Note, check_metre
 from domains.midi.reading.grid import OFF, grid_for, off_grid
 from domains.midi.reading.keys import estimated_key
 from domains.midi.reading.midi_bytes import DRUMS, Heard, MidiFile, Track, parse_midi
@@ -73,14 +73,11 @@ def read_piece(file: MidiFile, grid: int = 0, most_bars: int = MAX_BARS) -> Foun
     metres = bars_until(end, changes, most_bars)
     key = _key(file, placed, told)
     titles = {track.name for track in file.tracks if track.channels}
-    told = [
-        text.format(_many(lost[kind], "note")) for kind, text in _LOST.items() if lost[kind]
-    ] + told
-    found = Found(titles.pop() if len(titles) == 1 else "", [], told=told)
-    if len(metres) == 1 < SHORTEST_STRETCH:
-        raise DomainError("only one bar")
-    for first in range(0, len(metres), MAX_BARS):
-        _add_stretch(found, names, placed, metres, first, key)
+    said = [text.format(_many(lost[kind], "note")) for kind, text in _LOST.items() if lost[kind]]
+    found = Found(titles.pop() if len(titles) == 1 else "", [], told=said + told)
+    size = -(-len(metres) // -(-len(metres) // MAX_BARS))
+    for first in range(0, len(metres), size):
+        _add_stretch(found, names, placed, metres, range(first, first + size), key)
     return found
 
 
@@ -210,7 +207,7 @@ def _key(file: MidiFile, parts: Sequence[Sequence[Note]], told: list[str]) -> in
     keys = [key for _, key in every if -7 <= key <= 7]
     if len(keys) < len(every):
         told.append(f"{_many(len(every) - len(keys), 'key signature')} of impossible size left out")
-    changes = sum(a != b for a, b in zip(keys, keys[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(keys))
     if changes:
         told.append(f"{_many(changes, 'change')} of key signature not kept: written in the first")
     return keys[0] if keys else estimated_key([note for part in parts for note in part])
@@ -221,14 +218,14 @@ def _add_stretch(
     names: Sequence[str],
     placed: Sequence[Sequence[Note]],
     metres: Sequence[Metre],
-    first: int,
+    bars: range,
     key: int,
 ) -> None:
-    """Adds the `MAX_BARS` bars from bar `first` on; notes are cut at both ends."""
-    here = metres[first : first + MAX_BARS]
+    """Adds those of the bars; notes are cut at both ends."""
+    here = metres[bars.start : bars.stop]
     if len(here) < len(metres):
         bounds = [0, *accumulate(map(bar_length, metres))]
-        begin, end = bounds[first], bounds[first + len(here)]
+        begin, end = bounds[bars.start], bounds[bars.start + len(here)]
         placed = [
             [
                 (max(start, begin) - begin, min(start + length, end) - max(start, begin), pitch)

@@ -1,8 +1,8 @@
 """Standard MIDI files, from bytes to the notes of every track.
 
-Standard MIDI Files 1.0 (RP-001) and RMID (RP-029). Read here, not by symusic, which leaves out notes
-that are never ended and chunks beyond the header's count, cuts a part in two where its instrument
-changes, and lets denominators overflow. Of well-formed files both give the same notes.
+Standard MIDI Files 1.0 (RP-001) and RMID (RP-029). Read here, not by symusic, which leaves out
+notes that are never ended and chunks beyond the header's count, cuts a part in two where its
+instrument changes, and lets denominators overflow. Of well-formed files both give the same notes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from domains.midi.notation import Score
+from domains.midi.reading.bars import ONE_BAR, SHORTEST_STRETCH
 from domains.midi.reading.parts import Part, listing
+from tvae_core.domain import DomainError
 
 
 @dataclass(frozen=True)
@@ -65,20 +67,44 @@ class Reading:
         pieces: what could be read.
         rejected: source of a tune that could not be, and why.
         lost_bars: bars that did not add up, where pieces are cut.
+        sources: of all tunes, read or rejected, in the order of the file.
     """
 
     pieces: list[Piece] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     lost_bars: int = 0
+    sources: list[str] = field(default_factory=list)
 
     def add(self, found: Found, source: str) -> None:
-        """Takes the stretches of one tune."""
+        """Takes the stretches of one tune; a single bar is none."""
         self.lost_bars += found.lost_bars
-        if not found.scores:
-            self.rejected.append((source, "no two bars in a row add up"))
-        every = zip_longest(found.scores, found.parts, found.refused)
-        for number, (score, parts, refused) in enumerate(every, 1):
+        every = list(zip_longest(found.scores, found.parts, found.refused))
+        long = [one for one in every if len(one[0].metres) >= SHORTEST_STRETCH]
+        if not long:
+            self.reject(source, ONE_BAR if found.scores else "no two bars in a row add up")
+            return
+        self.sources.append(source)
+        for number, (score, parts, refused) in enumerate(long, 1):
             title = found.title or source
-            title = title if len(found.scores) == 1 else f"{title} ({number})"
+            title = title if len(long) == 1 else f"{title} ({number})"
             told = tuple(found.told)
             self.pieces.append(Piece(title, source, score, told, parts or (), refused or ""))
+
+    def reject(self, source: str, reason: str) -> None:
+        """Takes a tune that could not be read."""
+        self.sources.append(source)
+        self.rejected.append((source, reason))
+
+    def tune(self, number: int) -> list[Piece]:
+        """The stretches of a tune, numbered from 1 in the order of the file.
+
+        Raises:
+            DomainError: there is none of that number, or why it could not be read.
+        """
+        if not 1 <= number <= len(self.sources):
+            raise DomainError(f"no piece {number}, there are {len(self.sources)}")
+        source = self.sources[number - 1]
+        for rejected, reason in self.rejected:
+            if rejected == source:
+                raise DomainError(reason)
+        return [piece for piece in self.pieces if piece.source == source]

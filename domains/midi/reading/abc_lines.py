@@ -1,0 +1,194 @@
+"""A file of ABC notation as tunes, and a tune as lines: fields, music, and what is neither.
+
+After the ABC standard 2.1, section 2: a tune begins with `X:` and ends with an empty line; fields
+before the first tune hold for all; text between tunes is no music. Pages of HTML around tunes, and
+lines of prose within them, are told from music.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_TAG = re.compile(
+    r"</?(?:!doctype|html|head|title|body|pre|p|br|hr|div|span|font|center|h[1-6]|table|tbody|thead"
+    r"|tr|td|th|ul|ol|li|img|script|style|meta|link|strong|em|tt|code|blockquote|textarea|small"
+    r"|sup|sub|!--)\b[^<>\n]*>|<!--[^\n]*?-->|</?[ab]>|<a\s[^<>\n]*>",
+    re.IGNORECASE,
+)
+_INLINE_TAG = re.compile(r"</?(?:span|font|strong|em|tt|code|small|sup|sub|[abi])\b", re.IGNORECASE)
+_BREAK = re.compile(r"<br\s*/?>(?!\n)", re.IGNORECASE)
+_PAGE = re.compile(r"<(?:!doctype|html|body|pre)\b", re.IGNORECASE)
+_FIELD = re.compile(r"[ \t]*([A-Zmrsw+]):(?![|:\]]|[ \t]*:)(.*)", re.DOTALL)
+_HEADER = "LMI"
+_BEGIN = re.compile(r"begin(\w+)")
+_COMMENT = re.compile(r"\"[^\"]*\"|\\%|(%)")
+_APART = re.compile(
+    r"\"[^\"]*\"|![^!|]*!|\+[A-Za-z.]+\+|\[[A-Za-z]:[^\]]*\]|(?P<word>[^\W\d_][^\W\d_.']{2,})"
+)
+_NO_SYMBOL = re.compile(r"[hi-oq-twI-KNQW]")
+_NOTE = re.compile(r"[A-Ga-g]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a tune: `letter` of its field, `%` of a directive, `""` of music."""
+
+    number: int
+    letter: str
+    value: str
+
+
+@dataclass(slots=True)
+class Tune:
+    """The lines of a tune.
+
+    Attributes:
+        reference: what stands after `X:`; may be empty.
+        lines: those of the file's header, then its own.
+        told: what was left out.
+    """
+
+    reference: str
+    lines: list[Line] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+
+def tunes_of(text: str) -> list[Tune]:
+    """The tunes of a file, in order."""
+    return _File(list(_lines(_plain(text)))).tunes()
+
+
+def _plain(text: str) -> str:
+    """Text with one kind of line end, and without HTML."""
+    text = re.sub(r"\r+\n|\r", "\n", text)
+    if _PAGE.search(text):
+        text = html.unescape(_BREAK.sub("\n", text))
+    if "<" not in text or not _TAG.search(text):
+        return text
+    lines = []
+    for line in text.split("\n"):
+        plain = _TAG.sub(lambda tag: "" if _INLINE_TAG.match(tag[0]) else "\0", line)
+        pieces = [piece for piece in plain.split("\0") if piece.strip()]
+        # What stands beside a tag that ends a block is another paragraph.
+        lines.append(pieces[0] if pieces else "" if "\0" in plain else plain)
+    return "\n".join(lines)
+
+
+def _lines(text: str) -> Iterator[Line]:
+    """All lines; of several that continue a field (`+:`), one."""
+    held: Line | None = None
+    block = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("%%"):
+            directive = line[2:].strip()
+            begin = _BEGIN.match(directive)
+            block = begin[1] if begin else "" if directive == f"end{block}" else block
+            new = Line(number, "%", "" if block else directive)
+        elif block:
+            new = Line(number, "%", "")
+        else:
+            new = _line(number, line)
+        if new.letter == "+" and held is not None:
+            held = Line(held.number, held.letter, f"{held.value} {new.value}")
+            continue
+        if held is not None:
+            yield held
+        held = new
+    if held is not None:
+        yield held
+
+
+def _line(number: int, line: str) -> Line:
+    bare = line.strip(" \t\ufeff")
+    if not bare:
+        return Line(number, "\n", "")
+    if bare.startswith("%"):
+        return Line(number, "%", "")
+    if "%" in bare:
+        match = next((m for m in _COMMENT.finditer(bare) if m[1]), None)
+        bare = bare[: match.start()].rstrip() if match else bare
+    bare = bare[:-1].rstrip() if bare.endswith("\\") else bare
+    match = _FIELD.match(bare)
+    if match is None:
+        return Line(number, "", bare)
+    return Line(number, match[1], match[2].strip())
+
+
+def prose_of(line: str) -> tuple[str, list[str]]:
+    """A line of music without the words that no music has, and these.
+
+    `("", [line])` where the line as a whole is text.
+    """
+    if len(_NO_SYMBOL.findall(line)) < 2:
+        return line, []
+    words: list[str] = []
+
+    def word(match: re.Match[str]) -> str:
+        if match["word"] and len(_NO_SYMBOL.findall(match["word"])) > 1:
+            words.append(match["word"])
+            return " "
+        return match[0]
+
+    rest = _APART.sub(word, line)
+    if words and "|" not in line and 2 * len(words) >= len(rest.split()):
+        return "", [line]
+    return rest, words
+
+
+def looks_like_music(line: str) -> bool:
+    """Whether a line outside of a tune has notes and bar lines and no words."""
+    rest, words = prose_of(line)
+    return "|" in rest and not words and len(_NOTE.findall(rest)) > 1
+
+
+class _File:
+    """Finds the tunes among a file's lines."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self.lines = lines
+        self.header: list[Line] = []
+        self.found: list[Tune] = []
+        self.referenced = any(line.letter == "X" for line in lines)
+        self.open = self.keyed = self.played = False
+        self.stray: list[int] = []
+
+    def tunes(self) -> list[Tune]:
+        for line in self.lines:
+            if line.letter == "X" or (not self.referenced and not self.open and self._begins(line)):
+                self._tell()
+                reference = line.value.split()[0][:40] if line.letter == "X" and line.value else ""
+                self.found.append(Tune(reference, list(self.header)))
+                self.open, self.keyed, self.played = True, False, False
+            if self.open:
+                self._take(line)
+            elif not self.found and line.letter and line.letter in _HEADER + "%":
+                self.header.append(line)
+            elif self.found and not line.letter and looks_like_music(line.value):
+                self.stray.append(line.number)
+        self._tell()
+        if self.referenced:
+            return self.found
+        return [tune for tune in self.found if any(line.letter == "K" for line in tune.lines)]
+
+    def _begins(self, line: Line) -> bool:
+        return line.letter != "" and line.letter in "TCMLQRK"
+
+    def _take(self, line: Line) -> None:
+        if line.letter == "\n":
+            self.open = not self.played
+            return
+        self.keyed = self.keyed or line.letter == "K"
+        self.played = self.played or (self.keyed and not line.letter)
+        self.found[-1].lines.append(line)
+
+    def _tell(self) -> None:
+        if self.stray:
+            lines = f"{len(self.stray)} lines" if len(self.stray) > 1 else "a line"
+            self.found[-1].told.append(
+                f"{lines} of music after an empty line, which ends a tune, left out "
+                f"(line {self.stray[0]})"
+            )
+        self.stray = []
