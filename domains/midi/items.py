@@ -2,20 +2,27 @@
 
 An item is a text in the notation, the title or number of an example (`Greensleeves`, `6`), or a
 music file: `tune.mid` (its first four bars), `tune.mid:9-12` (those bars), `tune.mid:all`,
-`tunes.abc#3` (the third tune of the file), `tunes.abc#3:5-8`.
+`tunes.abc#3` (the third tune of the file), `tunes.abc#3:5-8`. Where bars that do not add up cut a
+tune into stretches, the first is taken, or the one that the bars named lie in.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import STEPS_PER_QUARTER, Bar, Event, Score, format_score, pitch_name
 from domains.midi.similarity import score_or_none
 from tvae_core.domain import DomainError
 from tvae_core.names import one_line
+
+if TYPE_CHECKING:
+    from domains.midi.reading import Piece, Reading
 
 BARS = 4
 """Bars of a file that are taken unless said otherwise."""
@@ -48,47 +55,79 @@ def read_item(given: str) -> str:
     return given
 
 
-def _wanted(place: re.Match[str]) -> tuple[int, int, int | None]:
-    piece = int(place[2] or 1)
+def told(source: str, phrases: Sequence[str]) -> None:
+    """Says on stderr what of a file was left out or changed, a line each."""
+    for phrase in phrases:
+        print(one_line(f"{source}: {phrase}"), file=sys.stderr)
+
+
+def _wanted(place: re.Match[str]) -> tuple[int | None, int, int | None]:
+    piece = int(place[2]) if place[2] else None
     if place[5]:
         return piece, 1, None
     first = int(place[3] or 1)
     return piece, first, int(place[4]) if place[4] else first if place[3] else 0
 
 
-def read_excerpt(path: Path, piece: int = 1, first: int = 1, last: int | None = 0) -> Score:
-    """Bars of a piece of a music file.
+def read_excerpt(
+    path: Path, piece: int | None = None, first: int = 1, last: int | None = 0
+) -> Score:
+    """Bars of a tune of a music file; what was left out of it is told on stderr.
 
     Args:
         path: the file.
-        piece: which of its pieces, from 1.
-        first: first bar, from 1.
-        last: last bar; None for all, 0 for as many as there are up to `BARS` of them.
+        piece: which of its tunes, from 1; None for the first that can be read.
+        first: first bar, from 1; bars are counted through all stretches of the tune.
+        last: last bar; None for all of a stretch, 0 for as many as there are up to `BARS` of them.
 
     Raises:
         DomainError: it cannot be read, has no such piece or bars, or is silent there.
     """
-    from domains.midi.reading import MAX_BYTES, read_music
+    from domains.midi.reading import MAX_BYTES, read_file
 
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DomainError(f"{path}: {error.strerror or error}") from None
-    pieces = read_music(data, path.name)
-    if not 1 <= piece <= len(pieces):
-        raise DomainError(f"{path}: no piece {piece}, there are {len(pieces)}")
-    score = pieces[piece - 1].score
-    total = len(score.metres)
-    last = total if last is None else min(total, first + BARS - 1) if last == 0 else last
+    stretches = _stretches(read_file(data, path.name), path, piece)
+    counts = [len(one.score.metres) for one in stretches]
+    total, begins = sum(counts), [sum(counts[:i]) for i in range(len(counts))]
+    chosen = max(i for i, begin in enumerate(begins) if begin < max(first, 1))
+    score, end = stretches[chosen].score, begins[chosen] + counts[chosen]
+    last = end if last is None else min(end, first + BARS - 1) if last == 0 else last
     if not 1 <= first <= last <= total:
         raise DomainError(f"{path}: no bars {first} to {last}, the piece has {total}")
-    part = score.excerpt(first - 1, last - first + 1)
+    ranges = ", ".join(f"{b + 1}-{b + n}" for b, n in zip(begins, counts, strict=True))
+    if last > end:
+        raise DomainError(f"{path}: bars {first} to {last} are not in one stretch of {ranges}")
+    part = score.excerpt(first - begins[chosen] - 1, last - first + 1)
     if not any(part.voices):
         raise DomainError(
             f"{path}: bars {first} to {last} are silent; name others: {path}:FIRST-LAST"
         )
+    told(stretches[0].source, stretches[0].told)
+    if len(stretches) > 1:
+        told(stretches[0].source, [f"in {len(counts)} stretches, bars {ranges}; taken from one"])
     return part
+
+
+def _stretches(reading: Reading, path: Path, number: int | None) -> list[Piece]:
+    """The stretches of a tune of a file.
+
+    Raises:
+        DomainError: there is none of that number, or why it cannot be read.
+    """
+    if number is None:
+        found = reading.pieces[:1] and reading.tune(reading.sources.index(reading.pieces[0].source) + 1)
+        if found:
+            return found
+        number = 1
+    many = f"#{number}" if 1 < len(reading.sources) >= number else ""
+    try:
+        return reading.tune(number)
+    except DomainError as error:
+        raise DomainError(f"{path}{many}: {error.reason}") from None
 
 
 def show(text: str) -> str:

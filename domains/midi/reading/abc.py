@@ -15,11 +15,12 @@ from itertools import zip_longest
 from domains.midi.notation import bar_length
 from domains.midi.reading.abc_lines import Tune, prose_of, tunes_of
 from domains.midi.reading.abc_notes import Common, Settings, VoiceReader
+from domains.midi.reading.abc_fields import FREE
 from domains.midi.reading.bars import Metre, RawBar, cut, listed
 from domains.midi.reading.pieces import Found
 from tvae_core.domain import DomainError
 
-__all__ = ["Tune", "read_tune", "tunes_of"]
+__all__ = ["Tune", "read_tune", "tunes_of", "written_bars"]
 
 MAX_TUNE = 20_000
 MAX_VOICES = 64
@@ -50,6 +51,19 @@ def read_tune(tune: Tune) -> Found:
     Raises:
         DomainError: what is wrong with it, with the line where it has one.
     """
+    return _read(tune).found(tune.told)
+
+
+def written_bars(tune: Tune) -> list[list[RawBar]]:
+    """The bars of every voice as they are written, nothing joined, filled or left out.
+
+    Raises:
+        DomainError: as `read_tune`.
+    """
+    return [voice.bars for voice in _read(tune).sounding().values()]
+
+
+def _read(tune: Tune) -> _TuneReader:
     if sum(len(line.value) for line in tune.lines if not line.letter) > MAX_TUNE:
         raise DomainError(f"a tune of more than {MAX_TUNE:,} characters")
     reader = _TuneReader()
@@ -57,11 +71,11 @@ def read_tune(tune: Tune) -> Found:
         try:
             reader.line(line.letter, line.value, line.number)
         except DomainError as error:
-            where = "" if "(line " in error.reason else f" (line {line.number})"
+            where = "" if error.reason == FREE else f" (line {line.number})"
             raise DomainError(error.reason + where) from error
     if not reader.keyed:
         raise DomainError("no key, which ends a tune's header (K:)")
-    return reader.found(tune.told)
+    return reader
 
 
 class _TuneReader:
@@ -158,16 +172,20 @@ class _TuneReader:
                 name, _, value = value.partition("]")
                 self._switch(name)
 
-    def found(self, told: list[str]) -> Found:
-        """What the tune holds, all its lines being read."""
-        drums = [n for n, v in self.voices.items() if v.settings.shifts.get("percussion")]
-        voices = {n: v for n, v in self.voices.items() if v.bars and n not in drums}
+    def sounding(self) -> dict[str, VoiceReader]:
+        """The voices that are no percussion, ended; all lines being read."""
+        drums = {name for name, voice in self.voices.items() if voice.percussion}
+        voices = {name: voice for name, voice in self.voices.items() if name not in drums}
         for voice in voices.values():
             voice.bar_line("|]")
             while voice.bars and not voice.bars[-1].length:
                 voice.bars.pop()
-        voices = {n: v for n, v in voices.items() if v.bars}
-        said = list(told)
+        return {name: voice for name, voice in voices.items() if voice.bars}
+
+    def found(self, told: list[str]) -> Found:
+        """What the tune holds; all lines being read."""
+        voices, said = self.sounding(), list(told)
+        drums = [name for name, voice in self.voices.items() if voice.percussion]
         if drums:
             said.append(f"percussion is left out (voice {', '.join(drums)})")
         if self.text:

@@ -23,6 +23,7 @@ _MODES |= {"": 0, "m": -3, "mi": -3, "lyd": 1}
 _LENGTH = re.compile(r"(\d{1,4})(?:\s*/\s*(\d{1,4}))?(?![\d/])")
 _TERM = r"\(?\s*\d{1,9}(?:\s*\+\s*\d{1,9})*\s*\)?\s*/\s*\d{1,9}"
 _METRE = re.compile(rf"{_TERM}(?:\s*\+\s*{_TERM})*")
+FREE = "free metre"
 _FREE = re.compile(r"none|free|frei", re.IGNORECASE)
 _COMMON = re.compile(r"[Cc](\|?)(?![\w|])")
 _CLEFS = "treble|alto|tenor|bass|baritone|soprano|mezzosoprano|mezzo|perc|drum"
@@ -92,7 +93,7 @@ def metre_of(value: str) -> tuple[Metre | None, str]:
     if not value:
         return None, ""
     if _FREE.match(value):
-        raise DomainError("free metre")
+        raise DomainError(FREE)
     common = _COMMON.match(value)
     if common is not None:
         return ((2, 2) if common[1] else (4, 4)), ""

@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 
 _TAG = re.compile(
     r"</?(?:!doctype|html|head|title|body|pre|p|br|hr|div|span|font|center|h[1-6]|table|tbody|thead"
-    r"|tr|td|th|ul|ol|li|img|script|style|meta|link|strong|em|tt|code|blockquote|textarea|small"
-    r"|sup|sub|!--)\b[^<>\n]*>|<!--[^\n]*?-->|</?[ab]>|<a\s[^<>\n]*>",
+    r"|tr|ul|ol|li|img|script|style|meta|link|strong|code|blockquote|textarea|small|iframe|i)"
+    r"(?:\s[^<>\n]*)?/?>|</(?:a|b|em|td|th|tt)>|<a\s+(?:href|name|id|class)\s*=[^<>\n]*>"
+    r"|<!--[^\n]*?-->",
     re.IGNORECASE,
 )
-_INLINE_TAG = re.compile(r"</?(?:span|font|strong|em|tt|code|small|sup|sub|[abi])\b", re.IGNORECASE)
+_INLINE_TAG = re.compile(r"</?(?:span|font|strong|em|tt|code|small|[abi])\b", re.IGNORECASE)
 _BREAK = re.compile(r"<br\s*/?>(?!\n)", re.IGNORECASE)
 _PAGE = re.compile(r"<(?:!doctype|html|body|pre)\b", re.IGNORECASE)
 _FIELD = re.compile(r"[ \t]*([A-Zmrsw+]):(?![|:\]]|[ \t]*:)(.*)", re.DOTALL)
 _HEADER = "LMI"
+_HEADER_ONLY = "ABCDFGHNOSTXZ"
+"""Fields of a tune's header, which do not stand where one goes on after an empty line."""
 _BEGIN = re.compile(r"begin(\w+)")
 _COMMENT = re.compile(r"\"[^\"]*\"|\\%|(%)")
 _APART = re.compile(
@@ -62,8 +65,10 @@ def tunes_of(text: str) -> list[Tune]:
 
 
 def _plain(text: str) -> str:
-    """Text with one kind of line end, and without HTML."""
+    """Text with one kind of line end, without HTML or the marks of mail (quoted-printable)."""
     text = re.sub(r"\r+\n|\r", "\n", text)
+    if "=3D" in text:
+        text = re.sub(r"=[ \t]*\n", "", text).replace("=20\n", "\n").replace("=3D", "=")
     if _PAGE.search(text):
         text = html.unescape(_BREAK.sub("\n", text))
     if "<" not in text or not _TAG.search(text):
@@ -122,12 +127,12 @@ def prose_of(line: str) -> tuple[str, list[str]]:
 
     `("", [line])` where the line as a whole is text.
     """
-    if len(_NO_SYMBOL.findall(line)) < 2:
+    if len(set(_NO_SYMBOL.findall(line))) < 2:
         return line, []
     words: list[str] = []
 
     def word(match: re.Match[str]) -> str:
-        if match["word"] and len(_NO_SYMBOL.findall(match["word"])) > 1:
+        if match["word"] and len(set(_NO_SYMBOL.findall(match["word"]))) > 1:
             words.append(match["word"])
             return " "
         return match[0]
@@ -153,42 +158,44 @@ class _File:
         self.found: list[Tune] = []
         self.referenced = any(line.letter == "X" for line in lines)
         self.open = self.keyed = self.played = False
-        self.stray: list[int] = []
+        self.empty = 0
+        self.held: list[Line] = []
 
     def tunes(self) -> list[Tune]:
         for line in self.lines:
-            if line.letter == "X" or (not self.referenced and not self.open and self._begins(line)):
-                self._tell()
+            if line.letter == "X" or (not self.referenced and self._begins(line)):
                 reference = line.value.split()[0][:40] if line.letter == "X" and line.value else ""
                 self.found.append(Tune(reference, list(self.header)))
-                self.open, self.keyed, self.played = True, False, False
+                self.open, self.keyed, self.played, self.empty = True, False, False, 0
+                self.held.clear()
             if self.open:
                 self._take(line)
             elif not self.found and line.letter and line.letter in _HEADER + "%":
                 self.header.append(line)
-            elif self.found and not line.letter and looks_like_music(line.value):
-                self.stray.append(line.number)
-        self._tell()
         if self.referenced:
             return self.found
         return [tune for tune in self.found if any(line.letter == "K" for line in tune.lines)]
 
     def _begins(self, line: Line) -> bool:
-        return line.letter != "" and line.letter in "TCMLQRK"
+        if self.open and not self.empty:
+            return False
+        return line.letter != "" and line.letter in ("TCMLQRK" if not self.open else "T")
 
     def _take(self, line: Line) -> None:
+        """A line of the open tune; after an empty one it is, where nothing but music follows."""
         if line.letter == "\n":
-            self.open = not self.played
-            return
-        self.keyed = self.keyed or line.letter == "K"
-        self.played = self.played or (self.keyed and not line.letter)
-        self.found[-1].lines.append(line)
-
-    def _tell(self) -> None:
-        if self.stray:
-            lines = f"{len(self.stray)} lines" if len(self.stray) > 1 else "a line"
-            self.found[-1].told.append(
-                f"{lines} of music after an empty line, which ends a tune, left out "
-                f"(line {self.stray[0]})"
-            )
-        self.stray = []
+            self.empty = self.empty or (line.number if self.played else 0)
+        elif not self.empty:
+            self.keyed = self.keyed or line.letter == "K"
+            self.played = self.played or (self.keyed and not line.letter)
+            self.found[-1].lines.append(line)
+        elif line.letter:
+            self.held.append(line)
+            self.open = line.letter not in _HEADER_ONLY
+        elif looks_like_music(line.value):
+            self.found[-1].told.append(f"the tune goes on after an empty line (line {self.empty})")
+            self.found[-1].lines += [*self.held, line]
+            self.held.clear()
+            self.empty = 0
+        else:
+            self.open = False

@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     rf"""(?P<skip>[ \t`]+|"[^"]*"|y{_LENGTH}|!(?:[^\s!|:\[\]]{{1,40}}|(?=[^!|]*[h-wyH-WY])
             [^!|\[\]]{{1,40}})!|\+[A-Za-z0-9.<>()-]{{1,30}}\+)
     |\[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]
-    |\[(?P<ending>{_ENDING})
+    |\[(?P<ending>{_ENDING}|"[^"]*"(?![^\[\]|]*\]))
     |(?P<bar>\.?(?:\[\||[|:])[|:\]]*(?:\[\|[|:\]]*)*)(?:\s*(?P<ends>{_ENDING}))?
     |(?P<note>{_NOTE})
     |(?P<chord>\[(?:"[^"]*"|![^!\s]*!|[^\[\]|"])*\])(?P<chord_length>{_LENGTH})
@@ -151,7 +151,12 @@ class VoiceReader:
         self.tuplets: list[list[Fraction]] = []
         self.altered: dict[str, int] = {}
         self.ties: dict[str, int] = {}
-        self.later_ending = False
+        self.later_ending = self.hidden = False
+
+    @property
+    def percussion(self) -> bool:
+        """Whether the voice is for drums, whose notes are no pitches."""
+        return bool(self.settings.shifts.get("percussion"))
 
     def music(self, line: str) -> None:
         """Reads a line of music without its comment.
@@ -171,6 +176,7 @@ class VoiceReader:
                 self.bar_line(match["bar"], match["ends"] or "")
             elif match["rest"]:
                 self._put(self._sound(multiplier(match["rest_length"])))
+                self.hidden = match["rest"] == "x"
             elif match["chord"] is not None:
                 self._chord(match["chord"], match["chord_length"])
             elif match["field"]:
@@ -189,7 +195,7 @@ class VoiceReader:
         elif match["tuplet"]:
             self._tuplet(int(match["tuplet"]), match["time"], match["count"])
         elif match["grace"]:
-            self.common.tally["grace"] += bool(re.search("[A-Ga-g]", match["grace"]))
+            self._grace(match["grace"])
         elif match["bars"]:
             self._rest_bars(match["bar_count"])
         elif match["group"]:
@@ -205,6 +211,14 @@ class VoiceReader:
                 self.at = Fraction(self.bars[-1].length)
         else:
             self.common.tally["unknown"] += 1
+
+    def _grace(self, text: str) -> None:
+        """Grace notes are left out, but for the accidentals that they bring into the bar."""
+        notes = [match for match in _INNER.finditer(text, 1) if match["letter"]]
+        self.common.tally["grace"] += bool(notes)
+        for match in notes:
+            if match["accidental"]:
+                self._add_note(_Sound(Fraction(0)), match, Fraction(0))
 
     def field(self, letter: str, value: str) -> None:
         """Takes a field that stands in the music.
@@ -294,7 +308,7 @@ class VoiceReader:
         if self.broken is not None:
             sound.scale(self.broken[1])
             self.broken = None
-        self.sound = sound
+        self.sound, self.hidden = sound, False
         self.ties = {}
 
     def _flush(self) -> None:
@@ -338,7 +352,7 @@ class VoiceReader:
         into, many = int(time or 0) or usual, int(notes or 0) or count
         if count < 2:
             self.common.tally["unknown"] += 1
-        elif len(self.tuplets) < 3:
+        elif len(self.tuplets) < 3 and self.tuplets[-1:] != [[Fraction(into, count), many]]:
             self.tuplets.append([Fraction(into, count), Fraction(many)])
 
     def _rest_bars(self, count: str) -> None:
@@ -375,6 +389,9 @@ class VoiceReader:
             DomainError: more than `MAX_BARS` bars.
         """
         self._unbreak()
+        size = bar_length(self.settings.metre) if self.settings.metre else 0
+        if self.hidden and self.sound is not None and not self.sound.notes and self.at == size:
+            self.sound = None  # a sign over the bar line hangs on a rest that is not counted
         self._flush()
         sign = sign.lstrip(".")
         double = sign not in ("", "|", ":", "[|]")
@@ -402,8 +419,10 @@ class VoiceReader:
 
     def _ending(self, text: str) -> int:
         """1 for a first ending, 2 for the one after it, 3 for any later one."""
-        numbers = [int(number) for number in re.findall(r"\d+", text)]
-        if numbers[0] == 1:
+        numbers = re.findall(r"\d+", text)
+        if not numbers:
+            return self.ending
+        if int(numbers[0]) == 1:
             self.later_ending = False
             return 1
         later, self.later_ending = self.later_ending, True
