@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import PurePath
 
 from domains.midi.notation import MAX_BARS
+from domains.midi.reading.bars import ONE_BAR
 from domains.midi.reading.pieces import Found, Piece, Reading
 from domains.midi.reading.text import decoded
 from domains.midi.time_limit import TimeLimitError, within
@@ -99,11 +100,15 @@ def _midi(data: bytes, name: str, grid: int, most_bars: int) -> Reading:
     reading = Reading()
     for number, file in enumerate(files, 1):
         source = f"{name}#{number}"
+        of = f"sequence {number} of {len(files)} of a MIDI file of type 2"
         try:
             found = read_piece(file, grid, most_bars)
+            if len(found.scores) == len(found.scores[0].metres) == 1:
+                raise DomainError(ONE_BAR)
         except DomainError as error:
-            reading.rejected.append((source, error.reason))
+            reading.reject(source, f"{of}: {error.reason}")
         else:
+            found.told.insert(0, of)
             reading.add(found, source)
     return reading
 

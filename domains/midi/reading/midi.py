@@ -163,7 +163,7 @@ def _placed(
         if off[worst] >= OFF:
             told.append(
                 f"notes{where} lie {off[worst]:.1f} steps (of 24 a quarter) from sixteenths and "
-                "triplets on average: try --grid 16"
+                "triplets on average: try --grid 16, or ~16 after the file's name"
             )
         return placed
     fitting = grid_for(np.concatenate([onsets_of(notes, ticks) for _, notes in parts]), grid)
