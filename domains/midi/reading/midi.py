@@ -19,7 +19,7 @@ from domains.midi.reading.bars import Metre, Note, check_metre
 from domains.midi.reading.grid import OFF, grid_for, off_grid
 from domains.midi.reading.keys import estimated_key
 from domains.midi.reading.midi_bytes import DRUMS, Heard, MidiFile, Track, parse_midi
-from domains.midi.reading.parts import part_of, whole_of
+from domains.midi.reading.parts import many, part_of, whole_of
 from domains.midi.reading.pickup import without_pickup
 from domains.midi.reading.pieces import Found
 from domains.midi.reading.played import on_grid, on_steps, onsets_of, with_lengths
@@ -73,7 +73,7 @@ def read_piece(file: MidiFile, grid: int = 0, most_bars: int = MAX_BARS) -> Foun
     metres = bars_until(end, changes, most_bars)
     key = _key(file, placed, told)
     titles = {track.name for track in file.tracks if track.channels}
-    said = [text.format(_many(lost[kind], "note")) for kind, text in _LOST.items() if lost[kind]]
+    said = [text.format(many(lost[kind], "note")) for kind, text in _LOST.items() if lost[kind]]
     found = Found(titles.pop() if len(titles) == 1 else "", [], told=said + told)
     size = -(-len(metres) // -(-len(metres) // MAX_BARS))
     for first in range(0, len(metres), size):
@@ -133,17 +133,13 @@ def _melodic(
     if count > MAX_NOTES:
         raise DomainError(f"{count:,} notes; at most {MAX_NOTES:,} are read")
     if drums:
-        beats = _many(sum(len(channel.notes) for channel in drums), "note")
-        told.append(f"drums left out: {_many(len(drums), 'track')}, {beats}")
+        beats = many(sum(len(channel.notes) for channel in drums), "note")
+        told.append(f"drums left out: {many(len(drums), 'track')}, {beats}")
     return found
 
 
 def _channel_name(track: Track, number: int) -> str:
     return f"{track.name} channel {number + 1}".strip()
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _placed(
@@ -206,10 +202,10 @@ def _key(file: MidiFile, parts: Sequence[Sequence[Note]], told: list[str]) -> in
     every = sorted(key for track in file.tracks for key in track.keys)
     keys = [key for _, key in every if -7 <= key <= 7]
     if len(keys) < len(every):
-        told.append(f"{_many(len(every) - len(keys), 'key signature')} of impossible size left out")
+        told.append(f"{many(len(every) - len(keys), 'key signature')} of impossible size left out")
     changes = sum(a != b for a, b in pairwise(keys))
     if changes:
-        told.append(f"{_many(changes, 'change')} of key signature not kept: written in the first")
+        told.append(f"{many(changes, 'change')} of key signature not kept: written in the first")
     return keys[0] if keys else estimated_key([note for part in parts for note in part])
 
 

@@ -119,12 +119,12 @@ def listing(parts: Sequence[Part]) -> str:
     """All parts in words: `2 parts: 1 MELODY (340 notes), 2 PIANO (1,203 notes)`."""
     shown = []
     for number, part in enumerate(parts[:MOST_LISTED], 1):
-        notes = f"{part.notes:,} note{'' if part.notes == 1 else 's'}"
+        notes = many(part.notes, "note")
         name = f"{number} {part.name}" if part.name else f"{number}"
         shown.append(f"{name} ({notes}{'; ' + part.reason if part.reason else ''})")
     if len(parts) > MOST_LISTED:
         shown.append(f"and {len(parts) - MOST_LISTED} more")
-    return f"{len(parts)} part{'' if len(parts) == 1 else 's'}: {', '.join(shown)}"
+    return f"{many(len(parts), 'part')}: {', '.join(shown)}"
 
 
 def find_part(parts: Sequence[Part], wanted: str) -> int:
@@ -149,6 +149,11 @@ def find_part(parts: Sequence[Part], wanted: str) -> int:
     if part.score is None:
         raise DomainError(f"part {found[0] + 1} {part.name}: {part.reason}")
     return found[0]
+
+
+def many(count: int, what: str) -> str:
+    """A count in words, `1 note` or `1,203 notes`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _unclear(parts: Sequence[Part], wanted: str, found: Sequence[int]) -> str:
