@@ -2,9 +2,9 @@
 
 An item is a text in the notation, the title or number of an example (`Greensleeves`, `6`), or a
 music file: `tune.mid` (its first four bars), `tune.mid:9-12` (those bars), `tune.mid:all`,
-`tunes.abc#3` (the third tune of the file), `tunes.abc#3:5-8`, `song.mid@MELODY` or `song.mid@2` (one
-part of it), `song.mid@MELODY~16:5-8` (its notes put on sixteenths). Where bars that do not add up cut a
-tune into stretches, the first is taken, or the one that the bars named lie in.
+`tunes.abc#3` (the third tune of the file), `tunes.abc#3:5-8`, `song.mid@MELODY` or `song.mid@2`
+(one part of it), `song.mid@MELODY~16:5-8` (its notes put on sixteenths). Where bars that do not add
+up cut a tune into stretches, the first is taken, or the one that the bars named lie in.
 """
 
 from __future__ import annotations
