@@ -139,8 +139,10 @@ def read_excerpt(path: Path, wanted: Wanted = Wanted()) -> Score:
         part = score.excerpt(start, min(BARS, len(score.metres) - start))
         said.append(f"silent until bar {start + 1}, where the excerpt begins")
     if not any(part.voices):
+        start = begins[chosen] + first_sounding_bar(score) + 1
         raise DomainError(
-            f"{path}: bars {first} to {last} are silent; name others: {path}:FIRST-LAST"
+            f"{path}: bars {first} to {last} are silent; name others: {path}:FIRST-LAST (it begins "
+            f"in bar {start})"
         )
     if len(stretches) > 1:
         ranges = _ranges(begins, counts)

