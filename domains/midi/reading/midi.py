@@ -22,7 +22,7 @@ from domains.midi.reading.midi_bytes import DRUMS, Heard, MidiFile, Track, parse
 from domains.midi.reading.parts import many, part_of, whole_of
 from domains.midi.reading.pickup import without_pickup
 from domains.midi.reading.pieces import Found
-from domains.midi.reading.played import on_grid, on_steps, onsets_of, with_lengths
+from domains.midi.reading.played import on_grid, on_steps, onsets_of, step_of, with_lengths
 from tvae_core.domain import DomainError
 
 MAX_NOTES = 50_000
@@ -68,7 +68,7 @@ def read_piece(file: MidiFile, grid: int = 0, most_bars: int = MAX_BARS) -> Foun
     names = [name for name, _ in parts]
     placed = _placed(parts, file.ticks, grid, lost, told)
     changes = _metre_changes(file, max(start for part in placed for start, _, _ in part))
-    placed, changes = without_pickup(placed, changes, told)
+    placed, changes = without_pickup(placed, changes, _loudness(file), told)
     end = max(start + duration for part in placed for start, duration, _ in part)
     metres = bars_until(end, changes, most_bars)
     key = _key(file, placed, told)
@@ -179,6 +179,18 @@ def _off(notes: Sequence[Note]) -> float:
     return off_grid(places.ravel())
 
 
+def _loudness(file: MidiFile) -> dict[int, int]:
+    """The greatest velocity of what begins at a step, drums aside."""
+    found: dict[int, int] = {}
+    for track in file.tracks:
+        for channel in track.channels:
+            if channel.number != DRUMS:
+                for tick, velocity in channel.loudness.items():
+                    step = step_of(tick, file.ticks)
+                    found[step] = max(velocity, found.get(step, 0))
+    return found
+
+
 def _metre_changes(file: MidiFile, last: int) -> list[tuple[int, Metre]]:
     """Steps and metres until the last onset.
 
@@ -189,7 +201,7 @@ def _metre_changes(file: MidiFile, last: int) -> list[tuple[int, Metre]]:
     for tick, beats, exponent in sorted(
         (metre for track in file.tracks for metre in track.metres), key=lambda metre: metre[0]
     ):
-        step = (tick * 48 + file.ticks) // (2 * file.ticks)
+        step = step_of(tick, file.ticks)
         if step <= last:
             if exponent > _MAX_EXPONENT:
                 raise DomainError(f"a metre of {beats}/2^{exponent} cannot be written")

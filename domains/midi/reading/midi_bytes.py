@@ -33,11 +33,13 @@ class Channel:
         number: of the channel, from 0.
         notes: in the order of their ends.
         unended: how many of them have no end in the file; they sound until the next note.
+        loudness: the greatest velocity of the notes that begin at a tick.
     """
 
     number: int
     notes: list[Heard] = field(default_factory=list)
     unended: int = 0
+    loudness: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -138,12 +140,17 @@ class _Sounding:
         self.starts: dict[tuple[int, int], list[int]] = defaultdict(list)
         self.ends: dict[tuple[int, int], list[int]] = defaultdict(list)
         self.open = [0] * 16
+        self.loudness: dict[int, dict[int, int]] = defaultdict(dict)
 
-    def on(self, channel: int, pitch: int, tick: int) -> None:
+    def on(self, channel: int, pitch: int, tick: int, velocity: int) -> None:
         self.starts[channel, pitch].append(tick)
         self.open[channel] += 1
+        loudness = self.loudness[channel]
+        if velocity > loudness.get(tick, 0):
+            loudness[tick] = velocity
 
-    def off(self, channel: int, pitch: int, tick: int) -> None:
+    def off(self, channel: int, pitch: int, tick: int, velocity: int) -> None:
+        del velocity
         ends = self.ends[channel, pitch]
         if self.open[channel] and len(ends) < len(self.starts.get((channel, pitch), ())):
             ends.append(tick)
@@ -164,7 +171,7 @@ class _Sounding:
             if self.open[number]:
                 onsets[number] += starts
         for (number, pitch), starts in self.starts.items():
-            channel = found.setdefault(number, Channel(number))
+            channel = found.setdefault(number, Channel(number, loudness=self.loudness[number]))
             ends = self.ends[number, pitch]
             missing = len(starts) - len(ends)
             if missing:
@@ -212,7 +219,7 @@ def _track(data: bytes) -> Track:
             pitch, velocity = data[at], data[at + 1]
             if (pitch | velocity) & 0x80:
                 raise _damaged(f"no note at byte {at} of a track")
-            (on if kind == 0x9 and velocity else off)(status & 0xF, pitch, tick)
+            (on if kind == 0x9 and velocity else off)(status & 0xF, pitch, tick, velocity)
             at += 2
         elif kind in _LENGTHS:
             if kind == 0xB and data[at] in _ENDS_ALL:

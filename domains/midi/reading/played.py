@@ -62,15 +62,29 @@ def on_steps(notes: Sequence[Heard], ticks: int, lost: Counter[str]) -> list[Not
 
 
 def on_grid(notes: Sequence[Heard], ticks: int, grid: Grid, lost: Counter[str]) -> list[Note]:
-    """As `on_steps`, on a coarser grid."""
+    """As `on_steps`, on a coarser grid; rests of less than a quarter, at which a player lets a note
+    go, are closed.
+    """
     scale = STEPS_PER_QUARTER / ticks
-    steps = [(start * scale, stop * scale, pitch) for start, stop, pitch in notes]
-    return _apart([(*note, True) for note in grid.placed(steps)], lost)
+    placed = grid.placed([(start * scale, stop * scale, pitch) for start, stop, pitch in notes])
+    onsets = sorted({start for start, _, _ in placed})
+    found = []
+    for start, stop, pitch in placed:
+        after = bisect_right(onsets, start)
+        following = onsets[after] if after < len(onsets) else stop
+        close = stop < following < stop + STEPS_PER_QUARTER
+        found.append((start, following if close else stop, pitch, True))
+    return _apart(found, lost)
 
 
 def onsets_of(notes: Sequence[Heard], ticks: int) -> FloatArray:
     """Where notes begin, in steps, `(len(notes),)`."""
     return np.array([note[0] for note in notes], dtype=np.float64) * (STEPS_PER_QUARTER / ticks)
+
+
+def step_of(tick: int, ticks: int) -> int:
+    """The step that is nearest to a tick."""
+    return _step(tick, ticks)[0]
 
 
 def _step(tick: int, ticks: int) -> tuple[int, bool]:
