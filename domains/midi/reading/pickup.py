@@ -87,7 +87,7 @@ def _heard_pickup(
     heard = np.minimum(notes[:, 1], STEPS_PER_WHOLE).astype(np.float64)
     last = int(notes[:, 0].max())
     fits = []
-    for pickup in range(0, size // 2 + 1, UNIT):
+    for pickup in range(0, (size + 1) // 2, UNIT):
         level = weights[(notes[:, 0] - pickup) % size]
         fits.append(float((level * heard).sum() / heard.sum()))
     best = int(np.argmax(fits))
