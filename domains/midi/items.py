@@ -62,7 +62,7 @@ def read_item(given: str, one_voice: bool = False) -> str:
         return titles[given.strip().casefold()]
     place = _PLACE.fullmatch(given)
     if place is not None and "|" not in place["path"]:
-        return format_score(read_excerpt(Path(place["path"]), _wanted(place, one_voice)))
+        return format_score(_excerpt(Path(place["path"]), _wanted(place, one_voice)))
     return given
 
 
@@ -109,12 +109,25 @@ def _wanted(place: re.Match[str], one_voice: bool) -> Wanted:
     )
 
 
-def read_excerpt(path: Path, wanted: Wanted = Wanted()) -> Score:
+def read_excerpt(
+    path: Path, piece: int | None = None, first: int = 1, last: int | None = 0
+) -> Score:
     """Bars of a tune of a music file; what was left out of it is told on stderr.
 
+    Args:
+        path: the file.
+        piece: which of its tunes, from 1; None for the first that can be read.
+        first: first bar, from 1; bars are counted through all stretches of the tune.
+        last: last bar; None for all of a stretch, 0 for as many as there are up to `BARS` of them.
+
     Raises:
-        DomainError: it cannot be read, has no such tune, part or bars, or is silent there.
+        DomainError: it cannot be read, has no such tune or bars, or is silent there.
     """
+    return _excerpt(path, Wanted(piece, first, last))
+
+
+def _excerpt(path: Path, wanted: Wanted) -> Score:
+    """As `read_excerpt`, of a part, on a grid."""
     from domains.midi.reading import MAX_BYTES, read_file
 
     try:
