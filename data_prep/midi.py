@@ -43,6 +43,7 @@ from data_prep.earlier import add_tokenizer_arguments, open_earlier, told, vocab
 from data_prep.midi_corpus import (
     CHORALES,
     MELODIES,
+    READING,
     Corpus,
     corpus_files,
     own_files,
@@ -205,6 +206,7 @@ def as_items(arguments: argparse.Namespace, corpus: Corpus, copies: int, found: 
         "bars_that_do_not_add_up": corpus.lost_bars,
         "files": {"read": corpus.read, "all": corpus.parsed + corpus.cached},
         "grid": arguments.grid,
+        "reader": READING,
     }
     return Items(found.splits, source, corpus.sha256, licence, rejected, found.copies, details)
 

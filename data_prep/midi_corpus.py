@@ -31,7 +31,7 @@ SECONDS = 600.0
 """Of processor time that a file may take to be read."""
 MOST_BARS = 16 * MAX_BARS
 """Of a file; it is read in stretches that the notation holds."""
-READING = 2
+READING = 3
 """Goes up when files are read differently, so that no older cache is used."""
 MELODIES = {
     "essen": "essenFolksong/*.abc",

@@ -194,9 +194,8 @@ def _stretches(reading: Reading, path: Path, number: int | None) -> list[Piece]:
         DomainError: there is none of that number, or why it cannot be read.
     """
     if number is None:
-        if reading.pieces:
-            return reading.tune(reading.sources.index(reading.pieces[0].source) + 1)
-        number = 1
+        read = reading.pieces[0].source if reading.pieces else reading.sources[0]
+        number = reading.sources.index(read) + 1
     many = f"#{number}" if 1 < len(reading.sources) >= number else ""
     try:
         return reading.tune(number)

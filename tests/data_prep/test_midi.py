@@ -15,6 +15,7 @@ from data_prep.midi import keep_together, main
 from data_prep.midi_corpus import (
     CHORALES,
     MELODIES,
+    READING,
     Tune,
     corpus_files,
     own_files,
@@ -66,6 +67,7 @@ def test_a_folder_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["domain"] == "midi"
     assert manifest["licence"] == "as the files"
+    assert manifest["reader"] == READING
     assert set(manifest["labels"]) == {"tunes", "deep"}
     with (out / "rejected.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

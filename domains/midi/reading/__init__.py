@@ -1,7 +1,8 @@
 """Music files as scores: a file a format, and the bars that they all give.
 
 `files` takes a file by its name and bounds it; `abc`, `midi` and `scores` (MusicXML, Humdrum) read
-one format each and give what `pieces` holds; `bars` makes bars exact; `text` decodes bytes.
+one format each and give what `pieces` holds (`abc` over `abc_lines`, `abc_fields`, `abc_notes`);
+`bars` makes bars exact; `text` decodes bytes.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from collections import Counter
 from itertools import zip_longest
 
 from domains.midi.notation import bar_length
+from domains.midi.reading.abc_fields import FREE, Common, Settings
 from domains.midi.reading.abc_lines import Tune, prose_of, tunes_of
-from domains.midi.reading.abc_notes import Common, Settings, VoiceReader
-from domains.midi.reading.abc_fields import FREE
+from domains.midi.reading.abc_notes import VoiceReader
 from domains.midi.reading.bars import Metre, RawBar, cut, listed
 from domains.midi.reading.pieces import Found
 from tvae_core.domain import DomainError
@@ -24,6 +24,7 @@ __all__ = ["Tune", "read_tune", "tunes_of", "written_bars"]
 
 MAX_TUNE = 20_000
 MAX_VOICES = 64
+MAX_PHRASES = 20
 _LENGTHS: dict[int, Metre] = {
     96: (4, 4), 72: (3, 4), 48: (2, 4), 36: (3, 8), 108: (9, 8), 144: (6, 4), 60: (5, 8),
     120: (5, 4), 84: (7, 8), 192: (4, 2), 168: (7, 4), 24: (1, 4), 132: (11, 8),
@@ -134,7 +135,7 @@ class _TuneReader:
     def _switch(self, value: str) -> None:
         """A field `V:`, in the header or in the music."""
         words = value.split(None, 1)
-        name = words[0] if words else ""
+        name = words[0][:40] if words else ""
         settings = Settings()
         settings.take("V", words[1] if len(words) > 1 else "", self.common)
         known = self.defined.setdefault(name, {})
@@ -203,13 +204,11 @@ class _TuneReader:
 
 
 def _phrases(tally: Counter[str]) -> list[str]:
-    return [
-        (_SAID_OF_ONE if times == 1 else _SAID)
-        .get(kind, _SAID.get(kind, kind))
-        .replace("{}", str(times))
-        for kind, times in tally.items()
-        if times
-    ]
+    said = []
+    for kind, times in tally.items():
+        phrase = _SAID_OF_ONE.get(kind) if times == 1 else None
+        said += [(phrase or _SAID.get(kind, kind)).replace("{}", str(times))] if times else []
+    return said[:MAX_PHRASES]
 
 
 def _differences(voices: dict[str, VoiceReader]) -> list[str]:

@@ -10,8 +10,9 @@ After the ABC standard 2.1, sections 3.1.6, 3.1.7, 3.1.14 and 4.6.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from domains.midi.reading.bars import Metre, check_metre
@@ -133,8 +134,11 @@ def key_of(value: str) -> Key | None:
         if _ACCIDENTAL.match(rest):
             return _with_accidentals(rest, NO_KEY, explicit=True)
         raise DomainError(f"no key: K:{value.strip()[:40]}")
+    named = re.match(r"\s*(flat|sharp)\b", rest[tonic.end() :], re.IGNORECASE)
     letter, sign = (tonic[1] or tonic[3]).upper(), tonic[2] or tonic[4] or ""
-    rest = rest[tonic.end() :]
+    if named is not None:
+        sign = "b" if named[1].lower() == "flat" else "#"
+    rest = rest[tonic.end() + (named.end() if named else 0) :]
     attached, word = re.match(r"(\s*)([A-Za-z]*)", rest).groups()  # type: ignore[union-attr]
     name = word.lower()
     mode = _MODES.get(name if len(name) < 3 else name[:3])
@@ -202,3 +206,51 @@ def shifts_of(value: str) -> tuple[dict[str, int], list[str]]:
         found["clef"] = 12 * octaves * (-1 if match and match[1] in "-_" else 1)
         found["percussion"] = int(clef.startswith(("perc", "drum")))
     return found, unknown
+
+
+@dataclass(slots=True)
+class Common:
+    """What the voices of a tune have in common.
+
+    Attributes:
+        propagate: how far an accidental holds in its bar: `pitch` (in all octaves, the standard's
+            default), `octave` or `not`.
+        tally: how often something was left out or changed.
+    """
+
+    propagate: str = "pitch"
+    tally: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Settings:
+    """What fields set for a voice; shifts in semitones."""
+
+    key: Key | None = None
+    metre: Metre | None = None
+    unit: Fraction | None = None
+    shifts: dict[str, int] = field(default_factory=dict)
+
+    def take(self, letter: str, value: str, common: Common) -> None:
+        """Takes a field `K`, `L`, `M` or `V`.
+
+        Raises:
+            DomainError: what is wrong with it.
+        """
+        if letter == "M":
+            metre, said = metre_of(value)
+            self.metre = metre or self.metre
+            common.tally[said] += bool(said)
+        elif letter == "L":
+            self.unit = unit_of(value)
+        else:
+            if letter == "K":
+                self.key = key_of(value) or self.key
+            shifts, unknown = shifts_of(value)
+            self.shifts = {**self.shifts, **shifts}
+            for name in unknown:
+                common.tally[f"{name}= is not followed"] += 1
+
+    def copy(self) -> Settings:
+        """The same, to be changed by itself."""
+        return Settings(self.key, self.metre, self.unit, dict(self.shifts))

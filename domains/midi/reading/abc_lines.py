@@ -16,22 +16,29 @@ _TAG = re.compile(
     r"</?(?:!doctype|html|head|title|body|pre|p|br|hr|div|span|font|center|h[1-6]|table|tbody|thead"
     r"|tr|ul|ol|li|img|script|style|meta|link|strong|code|blockquote|textarea|small|iframe|i)"
     r"(?:\s[^<>\n]*)?/?>|</(?:a|b|em|td|th|tt)>|<a\s+(?:href|name|id|class)\s*=[^<>\n]*>"
-    r"|<!--[^\n]*?-->",
+    r"|<!--[^\n<]*?-->",
     re.IGNORECASE,
 )
 _INLINE_TAG = re.compile(r"</?(?:span|font|strong|em|tt|code|small|[abi])\b", re.IGNORECASE)
 _BREAK = re.compile(r"<br\s*/?>(?!\n)", re.IGNORECASE)
-_PAGE = re.compile(r"<(?:!doctype|html|body|pre)\b", re.IGNORECASE)
+_PAGE = re.compile(r"^[ \t]*<(?:!doctype|html|body|pre)\b", re.IGNORECASE | re.MULTILINE)
+_TEXT_FIELD = re.compile(r"[ \t]*[A-Za-z]:(?![|:])")
 _FIELD = re.compile(r"[ \t]*([A-Zmrsw+]):(?![|:\]]|[ \t]*:)(.*)", re.DOTALL)
-_HEADER = "LMI"
+MAX_FIELD = 2000
+"""Characters after which the lines that continue a field are passed over."""
 _HEADER_ONLY = "ABCDFGHNOSTXZ"
 """Fields of a tune's header, which do not stand where one goes on after an empty line."""
 _BEGIN = re.compile(r"begin(\w+)")
 _COMMENT = re.compile(r"\"[^\"]*\"|\\%|(%)")
 _APART = re.compile(
-    r"\"[^\"]*\"|![^!|]*!|\+[A-Za-z.]+\+|\[[A-Za-z]:[^\]]*\]|(?P<word>[^\W\d_][^\W\d_.']{2,})"
+    r"\"[^\"]*\"|![^!|]*!|\+[A-Za-z.]+\+|\[[A-Za-z]:[^\[\]]*\]"
+    r"|(?P<jump>\bD\.\s?[CS]\.(?:\s*al\s+(?:fine|coda))?(?=[\s|:]|$))"
+    r"|(?P<word>[^\W\d_][^\W\d_.']+)",
+    re.IGNORECASE,
 )
 _NO_SYMBOL = re.compile(r"[hi-oq-twI-KNQW]")
+"""Letters that are no note, no rest and none of the decorations that the standard defines."""
+_JUMP = re.compile(r"\bD\.\s?[CS]\.", re.IGNORECASE)
 _NOTE = re.compile(r"[A-Ga-g]")
 
 
@@ -69,12 +76,16 @@ def _plain(text: str) -> str:
     text = re.sub(r"\r+\n|\r", "\n", text)
     if "=3D" in text:
         text = re.sub(r"=[ \t]*\n", "", text).replace("=20\n", "\n").replace("=3D", "=")
-    if _PAGE.search(text):
+    page = _PAGE.search(text) is not None
+    if page:
         text = html.unescape(_BREAK.sub("\n", text))
     if "<" not in text or not _TAG.search(text):
         return text
     lines = []
     for line in text.split("\n"):
+        if not page and _TEXT_FIELD.match(line):
+            lines.append(line)
+            continue
         plain = _TAG.sub(lambda tag: "" if _INLINE_TAG.match(tag[0]) else "\0", line)
         pieces = [piece for piece in plain.split("\0") if piece.strip()]
         # What stands beside a tag that ends a block is another paragraph.
@@ -97,7 +108,8 @@ def _lines(text: str) -> Iterator[Line]:
         else:
             new = _line(number, line)
         if new.letter == "+" and held is not None:
-            held = Line(held.number, held.letter, f"{held.value} {new.value}")
+            if len(held.value) < MAX_FIELD:
+                held = Line(held.number, held.letter, f"{held.value} {new.value}")
             continue
         if held is not None:
             yield held
@@ -127,18 +139,22 @@ def prose_of(line: str) -> tuple[str, list[str]]:
 
     `("", [line])` where the line as a whole is text.
     """
-    if len(set(_NO_SYMBOL.findall(line))) < 2:
+    if len(set(_NO_SYMBOL.findall(line))) < 2 and not _JUMP.search(line):
         return line, []
     words: list[str] = []
+    doubtful = 0
 
     def word(match: re.Match[str]) -> str:
-        if match["word"] and len(set(_NO_SYMBOL.findall(match["word"]))) > 1:
-            words.append(match["word"])
+        nonlocal doubtful
+        strange = len(set(_NO_SYMBOL.findall(match["word"] or "")))
+        doubtful += strange > 0
+        if match["jump"] or (strange > 1 and len(match["word"]) > 2):
+            words.append(match[0])
             return " "
         return match[0]
 
     rest = _APART.sub(word, line)
-    if words and "|" not in line and 2 * len(words) >= len(rest.split()):
+    if "|" not in line and doubtful and 2 * doubtful >= len(line.split()):
         return "", [line]
     return rest, words
 
@@ -170,11 +186,18 @@ class _File:
                 self.held.clear()
             if self.open:
                 self._take(line)
-            elif not self.found and line.letter and line.letter in _HEADER + "%":
-                self.header.append(line)
+            elif not self.found:
+                self._take_header(line)
         if self.referenced:
             return self.found
         return [tune for tune in self.found if any(line.letter == "K" for line in tune.lines)]
+
+    def _take_header(self, line: Line) -> None:
+        """A line before the first tune; of fields that all tunes share, the last one counts."""
+        kind = "I" if line.letter == "%" else line.letter
+        if kind in ("L", "M") or (kind == "I" and line.value.startswith("propagate")):
+            self.header = [known for known in self.header if known.letter != line.letter]
+            self.header.append(line)
 
     def _begins(self, line: Line) -> bool:
         if self.open and not self.empty:

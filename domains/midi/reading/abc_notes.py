@@ -6,13 +6,12 @@ After the ABC standard 2.1, section 4. Lengths are exact fractions of a step unt
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from domains.midi.notation import MAX_BARS, MAX_VOICES, STEPS_PER_WHOLE, bar_length
-from domains.midi.reading.abc_fields import Key, default_unit, key_of, metre_of, shifts_of, unit_of
-from domains.midi.reading.bars import Metre, RawBar, RawNote
+from domains.midi.reading.abc_fields import Common, Settings, default_unit
+from domains.midi.reading.bars import RawBar, RawNote
 from tvae_core.domain import DomainError
 
 LONGEST = 1024 * 24
@@ -27,11 +26,11 @@ _ENDING = r"\d{1,3}(?:[,.-]\d{1,3})*"
 _TOKEN = re.compile(
     rf"""(?P<skip>[ \t`]+|"[^"]*"|y{_LENGTH}|!(?:[^\s!|:\[\]]{{1,40}}|(?=[^!|]*[h-wyH-WY])
             [^!|\[\]]{{1,40}})!|\+[A-Za-z0-9.<>()-]{{1,30}}\+)
-    |\[(?P<field>[A-Za-z]):(?P<value>[^\]]*)\]
+    |\[(?P<field>[A-Za-z]):(?P<value>[^\[\]]*)\]
     |\[(?P<ending>{_ENDING}|"[^"]*"(?![^\[\]|]*\]))
     |(?P<bar>\.?(?:\[\||[|:])[|:\]]*(?:\[\|[|:\]]*)*)(?:\s*(?P<ends>{_ENDING}))?
     |(?P<note>{_NOTE})
-    |(?P<chord>\[(?:"[^"]*"|![^!\s]*!|[^\[\]|"])*\])(?P<chord_length>{_LENGTH})
+    |(?P<chord>\[(?:"[^"]*"|[^\[\]|"])*\])(?P<chord_length>{_LENGTH})
     |(?P<rest>[zx])(?P<rest_length>{_LENGTH})
     |(?P<bars>[ZX])(?P<bar_count>\d*)
     |(?P<grace>\{{[^{{}}]*\}})
@@ -45,54 +44,6 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _INNER = re.compile(rf'"[^"]*"|![^!\s]*!|\{{[^{{}}]*\}}|{_NOTE}(?P<tie>-?)')
-
-
-@dataclass(slots=True)
-class Common:
-    """What the voices of a tune have in common.
-
-    Attributes:
-        propagate: how far an accidental holds in its bar: `pitch` (in all octaves, the standard's
-            default), `octave` or `not`.
-        tally: how often something was left out or changed.
-    """
-
-    propagate: str = "pitch"
-    tally: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class Settings:
-    """What fields set for a voice; shifts in semitones."""
-
-    key: Key | None = None
-    metre: Metre | None = None
-    unit: Fraction | None = None
-    shifts: dict[str, int] = field(default_factory=dict)
-
-    def take(self, letter: str, value: str, common: Common) -> None:
-        """Takes a field `K`, `L`, `M` or `V`.
-
-        Raises:
-            DomainError: what is wrong with it.
-        """
-        if letter == "M":
-            metre, said = metre_of(value)
-            self.metre = metre or self.metre
-            common.tally[said] += bool(said)
-        elif letter == "L":
-            self.unit = unit_of(value)
-        else:
-            if letter == "K":
-                self.key = key_of(value) or self.key
-            shifts, unknown = shifts_of(value)
-            self.shifts = {**self.shifts, **shifts}
-            for name in unknown:
-                common.tally[f"{name}= is not followed"] += 1
-
-    def copy(self) -> Settings:
-        """The same, to be changed by itself."""
-        return Settings(self.key, self.metre, self.unit, dict(self.shifts))
 
 
 @dataclass(slots=True)

@@ -124,12 +124,14 @@ class Cut:
         scores: those of the stretches, all parts together.
         lost: numbers, from 1 and as the file has them, of bars that did not add up.
         alone: numbers of bars that are left out because they stand alone between such.
+        endings: whether bars of first endings are left out.
     """
 
     stretches: list[Stretch] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     alone: list[int] = field(default_factory=list)
+    endings: bool = False
 
     def told(self) -> list[str]:
         """Phrases for the user."""
@@ -142,6 +144,8 @@ class Cut:
         if self.alone:
             bars = "bars" if len(self.alone) > 1 else "bar"
             said.append(f"{bars} {listed(self.alone)} left out: no other is beside it that adds up")
+        if self.endings:
+            said.append("first endings are left out, repeats are read once")
         return said
 
 
@@ -180,7 +184,9 @@ def kept_stretches(bars: Sequence[RawBar]) -> Cut:
         DomainError: a single bar.
     """
     numbers = {id(bar): number for number, bar in enumerate(bars, 1)}
-    bars = [bar for bar in without_first_endings(bars) if bar.length]
+    once = without_first_endings(bars)
+    endings = len(once) < len(bars)
+    bars = [bar for bar in once if bar.length]
     if len(bars) == 1 and bars[0].length > bar_length(bars[0].metre):
         bars = _cut_up(bars[0])
     pieces, lost, place = [Stretch()], list[int](), 0
@@ -188,10 +194,11 @@ def kept_stretches(bars: Sequence[RawBar]) -> Cut:
         place += _take(bars, place, pieces, lost, numbers)
     if not lost and sum(len(piece.metres) for piece in pieces) == 1:
         raise DomainError(ONE_BAR)
-    long = [piece for piece in pieces if len(piece.metres) >= SHORTEST_STRETCH]
-    kept = [piece for piece in long if any(piece.parts.values())]
-    short = [piece for piece in pieces if piece not in long and any(piece.parts.values())]
-    return Cut(kept, [], lost, [number for piece in short for number in piece.numbers])
+    sounding = [piece for piece in pieces if any(piece.parts.values())]
+    kept = [piece for piece in sounding if len(piece.metres) >= SHORTEST_STRETCH]
+    short = [piece for piece in sounding if len(piece.metres) < SHORTEST_STRETCH]
+    alone = [number for piece in short for number in piece.numbers]
+    return Cut(kept, [], lost, alone, endings)
 
 
 def _take(

@@ -64,11 +64,7 @@ def plain(tune: Tune, number: int) -> str:
 def _plain_music(line: str) -> str:
     parts = re.split(r"(\[[A-Za-z]:[^\]]*\])", line)
     return "".join(
-        _plain_notes(part)
-        if not at % 2
-        else part
-        if part[1] in "VKML"
-        else ""
+        _plain_notes(part) if not at % 2 else part if part[1] in "VKML" else ""
         for at, part in enumerate(parts)
     )
 
@@ -177,7 +173,8 @@ def main() -> int:
     both = verdicts["equal"] + verdicts["different"]
     for verdict, times in verdicts.most_common():
         print(f"{times:7,} {verdict}")
-    print(f"{verdicts['equal']:,} of {both:,} that both read are equal ({verdicts['equal'] / max(both, 1):.4f})")
+    share = verdicts["equal"] / max(both, 1)
+    print(f"{verdicts['equal']:,} of {both:,} that both read are equal ({share:.4f})")
     return 0
 
 

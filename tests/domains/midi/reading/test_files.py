@@ -143,8 +143,8 @@ def test_humdrum() -> None:
 
 
 def test_played_midi_is_put_on_the_grid() -> None:
-    scale = ((3, 470, 60), (481, 485, 62), (955, 478, 64), (1443, 470, 65), (1921, 1915, 67))
-    file = midi(*scale, tpq=480)
+    played = ((3, 470, 60), (481, 485, 62), (955, 478, 64), (1443, 470, 65), (1921, 1919, 67))
+    file = midi(*played, tpq=480)
     file.key_signatures.append(symusic.KeySignature(0, 0, 0))
     assert read(file.dumps_midi(), "a.mid") == ["0 |4/4 C4:24D4:24E4:24F4:24|G4:96"]
 
