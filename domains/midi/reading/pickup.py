@@ -9,7 +9,7 @@ none, moved none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -31,7 +31,7 @@ _LOUDER, _EVEN, _FEWEST_ACCENTS = 1.0, 0.35, 4
 def without_pickup(
     parts: Sequence[list[Note]],
     changes: Sequence[tuple[int, Metre]],
-    loudness: Mapping[int, int],
+    loudness: Callable[[], Mapping[int, int]],
     told: list[str],
 ) -> tuple[list[list[Note]], Changes]:
     """Parts and metres with the first bar filled up by rests, where it is a pickup.
@@ -39,7 +39,7 @@ def without_pickup(
     Args:
         parts: notes in steps.
         changes: steps and metres.
-        loudness: step to the greatest velocity there.
+        loudness: gives step to the greatest velocity there.
         told: takes what is said of it.
     """
     ordered = sorted(dict(changes).items())
@@ -71,7 +71,7 @@ def _short_first(ordered: Sequence[tuple[int, Metre]]) -> bool:
 
 
 def _heard_pickup(
-    parts: Sequence[Sequence[Note]], metre: Metre, loudness: Mapping[int, int]
+    parts: Sequence[Sequence[Note]], metre: Metre, loudness: Callable[[], Mapping[int, int]]
 ) -> int:
     """Steps of the pickup that accents or notes tell of; 0 for none."""
     notes = np.array([note for part in parts for note in part], dtype=np.int64)
@@ -80,7 +80,7 @@ def _heard_pickup(
         return 0
     if (notes[:, 0] + notes[:, 1]).max() < FEWEST_BARS * size:
         return 0
-    accented = _accented(loudness, size)
+    accented = _accented(loudness(), size)
     if accented is not None:
         return accented if accented <= size // 2 else 0
     weights = _weights(metre)
