@@ -40,6 +40,8 @@ class DomainCommands:
         known: reads a bundle's set of training items, for novelty.
         read_item: makes the domain's text of what a person gives on the command line; raises
             `DomainError`.
+        read_item_for: as `read_item`, for a bundle's folder or name, where it matters which:
+            `read_item_for(given, bundle)`.
         show: a text on one line, for terminals.
         columns: scores shown in tables; the first few of `score` where there are none.
         unit: what an item is called in bars and messages, in the singular.
@@ -60,6 +62,7 @@ class DomainCommands:
     extra: Callable[[Path], Mapping[str, Path]] = field(default=lambda folder: {})
     known: Callable[[Path], Known | None] = field(default=lambda folder: None)
     read_item: Callable[[str], str] = field(default=lambda given: given)
+    read_item_for: Callable[[str, str], str] | None = None
     show: Callable[[str], str] = field(default=one_line)
     columns: tuple[str, ...] = ()
     unit: str = "item"

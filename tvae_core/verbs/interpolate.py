@@ -58,7 +58,8 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
     args.bundle, given = read_checkpoint_first([*args.items, *after], 2, commands)
     if args.steps < 2:
         raise CommandError(f"--steps must be at least 2, not {args.steps}", 2)
-    a, b = (read_item(commands, item, what) for item, what in zip(given, "AB", strict=True))
+    a = read_item(commands, given[0], "A", args.bundle)
+    b = read_item(commands, given[1], "B", args.bundle)
     if args.output:
         check_output(args.output, commands, args.format)
     space = open_space(args, commands.domain)

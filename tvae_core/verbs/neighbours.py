@@ -58,7 +58,7 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
     if args.fidelity == "auto":
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
     check_radius(args.radius)
-    centre = read_item(commands, item, "ITEM")
+    centre = read_item(commands, item, "ITEM", args.bundle)
     if args.output:
         check_output(args.output, commands, args.format)
     domain = commands.domain

@@ -58,7 +58,9 @@ def optimise_command(commands: DomainCommands, argv: Sequence[str] | None = None
     args = _parse(commands, names, argv)
     if args.fidelity == "auto":
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
-    start = None if args.start is None else read_item(commands, args.start, "--start")
+    start = None
+    if args.start is not None:
+        start = read_item(commands, args.start, "--start", args.bundle)
     objective = ItemObjective(
         commands.domain,
         args.target,

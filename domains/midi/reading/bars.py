@@ -120,12 +120,14 @@ class Cut:
     """A piece cut where its bars do not add up.
 
     Attributes:
-        scores: stretches of at least `SHORTEST_STRETCH` bars that hold a note.
+        stretches: of at least `SHORTEST_STRETCH` bars that hold a note.
+        scores: those of the stretches, all parts together.
         lost: numbers, from 1 and as the file has them, of bars that did not add up.
         alone: numbers of bars that are left out because they stand alone between such.
         endings: whether bars of first endings are left out.
     """
 
+    stretches: list[Stretch] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     alone: list[int] = field(default_factory=list)
@@ -159,7 +161,19 @@ def stretches(bars: Sequence[RawBar], key: int) -> tuple[list[Score], int]:
 
 
 def cut(bars: Sequence[RawBar], key: int) -> Cut:
-    """The scores that a file's bars give, and which bars did not add up.
+    """What `kept_stretches` gives, with the scores.
+
+    Raises:
+        DomainError: a single bar, too many voices or bars, or a pitch no piano has.
+    """
+    found = kept_stretches(bars)
+    for piece in found.stretches:
+        found.scores.append(from_notes(list(piece.parts.values()), piece.metres, key))
+    return found
+
+
+def kept_stretches(bars: Sequence[RawBar]) -> Cut:
+    """The stretches that a file's bars give, and which bars did not add up.
 
     A bar that is too short is filled with rests before it, where it begins a piece or a section,
     or after it, where it ends one; two that make a bar together are joined; a multiple of a bar is
@@ -167,7 +181,7 @@ def cut(bars: Sequence[RawBar], key: int) -> Cut:
     bars that hold a note are kept.
 
     Raises:
-        DomainError: a single bar, too many voices or bars, or a pitch no piano has.
+        DomainError: a single bar.
     """
     numbers = {id(bar): number for number, bar in enumerate(bars, 1)}
     once = without_first_endings(bars)
@@ -183,9 +197,8 @@ def cut(bars: Sequence[RawBar], key: int) -> Cut:
     sounding = [piece for piece in pieces if any(piece.parts.values())]
     kept = [piece for piece in sounding if len(piece.metres) >= SHORTEST_STRETCH]
     short = [piece for piece in sounding if len(piece.metres) < SHORTEST_STRETCH]
-    scores = [from_notes(list(piece.parts.values()), piece.metres, key) for piece in kept]
     alone = [number for piece in short for number in piece.numbers]
-    return Cut(scores, lost, alone, endings)
+    return Cut(kept, [], lost, alone, endings)
 
 
 def _take(
