@@ -54,7 +54,7 @@ from data_prep.midi_windows import Windows, cut, distinct_tunes, new_tunes
 from data_prep.prepared import Items, Rejected, summary, write_prepared
 from data_prep.tokenise import use_threads
 from domains.midi.notation import MAX_BARS
-from domains.midi.reading.grid import GRIDS
+from domains.midi.reading.midi.grid import GRIDS
 from domains.midi.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
 
 CACHE = ".midi"

@@ -20,7 +20,7 @@ from domains.midi.notation import Score, format_score, metre_symbol, parse_score
 from domains.midi.reading import SUFFIXES, Piece, read_music
 from domains.midi.reading.choice import first_sounding_bar
 from domains.midi.reading.files import MIDI_SUFFIXES
-from domains.midi.reading.grid import GRIDS
+from domains.midi.reading.midi.grid import GRIDS
 from domains.midi.reading.parts import Part, default_part, default_voice
 from tvae_core.domain import DomainError
 

@@ -92,7 +92,7 @@ def read_file(
 
 
 def _midi(data: bytes, name: str, grid: int, most_bars: int) -> Reading:
-    from domains.midi.reading.midi import midi_pieces, read_piece
+    from domains.midi.reading.midi.piece import midi_pieces, read_piece
 
     files = midi_pieces(data)
     if len(files) == 1:
@@ -121,7 +121,7 @@ def _single(name: str, found: Found) -> Reading:
 
 
 def _abc(data: bytes, name: str, seconds: float) -> Reading:
-    from domains.midi.reading.abc import read_tune, tunes_of
+    from domains.midi.reading.abc.tunes import read_tune, tunes_of
 
     reading = Reading()
     if len(data) > MAX_ABC_BYTES:

@@ -26,7 +26,7 @@ from typing import Any
 import symusic
 
 from domains.midi.notation import STEPS_PER_QUARTER
-from domains.midi.reading.abc import Tune, tunes_of, written_bars
+from domains.midi.reading.abc.tunes import Tune, tunes_of, written_bars
 from domains.midi.reading.bars import RawBar
 from domains.midi.reading.text import decoded
 from tvae_core.domain import DomainError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domains.midi.notation import format_score
 from domains.midi.reading import Piece, read_file, read_music
-from domains.midi.reading.midi_bytes import parse_midi
+from domains.midi.reading.midi.events import parse_midi
 from tests.domains.midi.reading.midi_files import (
     QUARTER,
     SCALE,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from domains.midi.notation import MAX_BARS, MAX_VOICES, STEPS_PER_WHOLE, bar_length
-from domains.midi.reading.abc_fields import Common, Settings, default_unit
+from domains.midi.reading.abc.fields import Common, Settings, default_unit
 from domains.midi.reading.bars import RawBar, RawNote
 from tvae_core.domain import DomainError
 

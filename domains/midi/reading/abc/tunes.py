@@ -13,9 +13,9 @@ from collections import Counter
 from itertools import zip_longest
 
 from domains.midi.notation import bar_length
-from domains.midi.reading.abc_fields import FREE, Common, Settings
-from domains.midi.reading.abc_lines import Tune, prose_of, tunes_of
-from domains.midi.reading.abc_notes import VoiceReader
+from domains.midi.reading.abc.fields import FREE, Common, Settings
+from domains.midi.reading.abc.lines import Tune, prose_of, tunes_of
+from domains.midi.reading.abc.notes import VoiceReader
 from domains.midi.reading.bars import Metre, RawBar, cut, listed
 from domains.midi.reading.pieces import Found
 from tvae_core.domain import DomainError

@@ -16,13 +16,13 @@ import numpy as np
 
 from domains.midi.notation import MAX_BARS, STEPS_PER_WHOLE, bar_length
 from domains.midi.reading.bars import Metre, Note, check_metre
-from domains.midi.reading.grid import OFF, grid_for, off_grid
 from domains.midi.reading.keys import estimated_key
-from domains.midi.reading.midi_bytes import DRUMS, Heard, MidiFile, Track, parse_midi
+from domains.midi.reading.midi.events import DRUMS, Heard, MidiFile, Track, parse_midi
+from domains.midi.reading.midi.grid import OFF, grid_for, off_grid
+from domains.midi.reading.midi.pickup import without_pickup
+from domains.midi.reading.midi.played import on_grid, on_steps, onsets_of, step_of, with_lengths
 from domains.midi.reading.parts import many, part_of, whole_of
-from domains.midi.reading.pickup import without_pickup
 from domains.midi.reading.pieces import Found
-from domains.midi.reading.played import on_grid, on_steps, onsets_of, step_of, with_lengths
 from tvae_core.domain import DomainError
 
 MAX_NOTES = 50_000

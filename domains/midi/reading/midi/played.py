@@ -10,8 +10,8 @@ import numpy as np
 
 from domains.midi.notation import STEPS_PER_QUARTER
 from domains.midi.reading.bars import Note
-from domains.midi.reading.grid import Grid
-from domains.midi.reading.midi_bytes import Heard
+from domains.midi.reading.midi.events import Heard
+from domains.midi.reading.midi.grid import Grid
 from tvae_core.domain import FloatArray
 
 MOST_OVERLAP = 3
