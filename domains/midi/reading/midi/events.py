@@ -17,6 +17,9 @@ from tvae_core.domain import DomainError
 
 DRUMS = 9
 """The channel of drums, counted from 0."""
+EXACT_BARS = b"\x7dtvae: bar lines are exact"
+"""Sequencer-specific event (its first byte: no manufacturer) of files that `domains.midi.writers`
+wrote: no pickup is looked for in them."""
 _LENGTHS = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _ENDS_ALL = (120, 123)
 """Controllers that end all notes of a channel."""
@@ -52,6 +55,7 @@ class Track:
         metres: tick, numerator and exponent of the denominator.
         keys: tick and sharps of a key signature, flats negative.
         end: its last tick.
+        exact: whether it holds `EXACT_BARS`.
     """
 
     name: str = ""
@@ -59,6 +63,7 @@ class Track:
     metres: list[tuple[int, int, int]] = field(default_factory=list)
     keys: list[tuple[int, int]] = field(default_factory=list)
     end: int = 0
+    exact: bool = False
 
 
 @dataclass(slots=True)
@@ -256,7 +261,9 @@ def _quantity(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _meta(track: Track, names: dict[int, str], code: int, tick: int, body: bytes) -> None:
-    if code in (3, 4):
+    if code == 0x7F and body == EXACT_BARS:
+        track.exact = True
+    elif code in (3, 4):
         text = body.decode("utf-8") if _is_utf8(body) else body.decode("latin-1")
         words = " ".join(text.replace("\0", " ").split())[:200]
         if words:

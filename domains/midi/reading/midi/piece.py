@@ -68,7 +68,8 @@ def read_piece(file: MidiFile, grid: int = 0, most_bars: int = MAX_BARS) -> Foun
     names = [name for name, _ in parts]
     placed = _placed(parts, file.ticks, grid, lost, told)
     changes = _metre_changes(file, max(start for part in placed for start, _, _ in part))
-    placed, changes = without_pickup(placed, changes, lambda: _loudness(file), told)
+    if not any(track.exact for track in file.tracks):
+        placed, changes = without_pickup(placed, changes, lambda: _loudness(file), told)
     end = max(start + duration for part in placed for start, duration, _ in part)
     metres = bars_until(end, changes, most_bars)
     key = _key(file, placed, told)

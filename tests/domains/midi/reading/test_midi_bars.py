@@ -53,6 +53,19 @@ def test_a_change_of_metre_after_a_long_bar_is_none() -> None:
     assert piece.told == ()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 |1/4 G4:24|4/4 C4:24E4:24G4:24F4:24|D4:96|E4:96",
+        "0 |4/4 C4:24E4:48G4:12F4:12" + "|D4:12E4:12C4:48G4:12F4:12" * 10,
+    ],
+)
+def test_no_pickup_is_looked_for_in_what_was_written_here(text: str) -> None:
+    piece = read(to_midi(parse_score(text)))
+    assert format_score(piece.score) == text
+    assert piece.told == ()
+
+
 def test_bar_lines_stand_where_accents_recur() -> None:
     data = played([2] + [2, 2, 2, 2] * 9, loud={2})
     piece = read(data)
