@@ -116,7 +116,8 @@ def test_models_save_and_load_equal(
         for name, value in model.state_dict().items():
             assert torch.equal(loaded.state_dict()[name], value), name
         loaded.eval()
-        assert torch.equal(loaded.encode(ids), model.encode(ids))
+        # to the last bits alone: what a product's sums are split into depends on where weights lie
+        torch.testing.assert_close(loaded.encode(ids), model.encode(ids), rtol=1e-5, atol=1e-6)
         assert torch.equal(loaded(ids).reconstruction, model(ids).reconstruction)
 
 
