@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from data_prep.common import BAD_USAGE, PrepError
 from data_prep.prepared import Rejected
-from data_prep.text_tables import Row, Table
 from domains.headlines.text import Problem, read
+from tvae_core.support.tables import Row, Table
 
 SHOWN_REJECTED = 10
 SHOWN_TEXT = 200

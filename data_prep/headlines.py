@@ -56,10 +56,10 @@ from data_prep.headline_rows import (
 )
 from data_prep.headline_sets import HUB_SETS, HubTable
 from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepared
-from data_prep.text_tables import Table, open_table
 from data_prep.tokenise import use_threads
 from domains.headlines.text import MAX_CHARACTERS
 from tvae_core.byte_pair import BASE_SIZE, build_byte_pair, encode_many
+from tvae_core.support.tables import READER, Table, open_table
 
 TOKENIZER_SAMPLE = 60_000
 """Most headlines that the tokenizer is learned from; with 137,000 it is no better (12.13 tokens a
@@ -200,6 +200,8 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
     found = collect(table, columns, arguments)
     check_collected(found, source, arguments.keep_labels)
     kept, tokenizer, of_bundle = split(found, arguments, earlier)
+    for note in table.notes:
+        print(f"{source}: {note}", file=sys.stderr)
     report(source, found.rejected)
     items = Items(
         {name: as_table(found, rows, columns.label is not None) for name, rows in kept.items()},
@@ -209,6 +211,8 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         found.rejected,
         found.duplicates,
         {
+            "reader": READER,
+            "read_as": table.notes,
             "columns": [table.names[place] for place in columns.places],
             "case": arguments.case,
             "other_labels": found.other_labels,

@@ -4,10 +4,13 @@
     python -m data_prep.midi --bars 16 --hop 4 --out data/midi_16
     python -m data_prep.midi --set chorales --bars 2 --transpositions 2
     python -m data_prep.midi --input ~/my_music --out data/mine
+    python -m data_prep.midi --input ~/my_music --grid 16 --out data/played
     python -m data_prep.midi --input ~/my_music --bundle domains/midi/bundle --out data/mine
 
 Needs no network. Your own .mid, .abc, .musicxml, .mxl and .krn files are read, those in subfolders,
-too; every voice is a melody of its own, or with `--set chorales` all of them together. Tunes are
+too; every voice is a melody of its own, or with `--set chorales` all of them together. What one
+part cannot give keeps none of the others out. `--grid 16` puts the notes of MIDI files, which may
+have been played, on sixteenths and triplets. Tunes are
 split 90/5/5 before they are cut into windows; a window that is in one split is in no other,
 whatever its key. With `--bundle`, for training a bundle on, its tokenizer is taken, and no tune is
 held out of which it was trained on a window. What could not be read is listed with the reason in
@@ -17,6 +20,7 @@ rejected.csv. Files are read once: what they hold is kept beside the set, in `.m
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from collections import Counter
@@ -39,6 +43,7 @@ from data_prep.earlier import add_tokenizer_arguments, open_earlier, told, vocab
 from data_prep.midi_corpus import (
     CHORALES,
     MELODIES,
+    READING,
     Corpus,
     corpus_files,
     own_files,
@@ -49,9 +54,13 @@ from data_prep.midi_windows import Windows, cut, distinct_tunes, new_tunes
 from data_prep.prepared import Items, Rejected, summary, write_prepared
 from data_prep.tokenise import use_threads
 from domains.midi.notation import MAX_BARS
+from domains.midi.reading.midi.grid import GRIDS
 from domains.midi.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
 
 CACHE = ".midi"
+MOST_TOLD = 12
+"""Lines of what was left out; of more files a line tells each kind."""
+_VARIES = re.compile(r"[+-]?\d[\d,.]*|(?<=notes of ).*?(?= l[ia])|(?<=written: ).*|s\b")
 CHORALE_VOICES = 4
 VOCAB_SIZE = 2048
 LICENCES = {
@@ -87,6 +96,13 @@ def make_parser() -> CommandParser:
         type=int,
         default=1,
         help="copies of a training window in random other keys (%(default)s)",
+    )
+    add(
+        "--grid",
+        type=int,
+        default=0,
+        choices=GRIDS,
+        help="put notes of MIDI on so many parts of a whole note (as they are)",
     )
     add_tokenizer_arguments(parser, VOCAB_SIZE)
     add("--limit", type=positive_int, help="the first so many files only")
@@ -126,8 +142,27 @@ def tell(corpus: Corpus, copies: int) -> None:
         f"{corpus.cached:,} from the cache, {corpus.seconds:.1f} s ({rate:,.0f} tunes/s)",
         file=sys.stderr,
     )
+    empty = corpus.parsed + corpus.cached - corpus.read
+    alone = sum(bool(tune.alone) for tune in corpus.tunes)
+    print(
+        f"  files: {corpus.read:,} hold music, {empty:,} none that can be read; of {alone:,} tunes "
+        "the parts are read one by one, as they cannot stand together",
+        file=sys.stderr,
+    )
     for reason, times in Counter(reason for _, reason in corpus.rejected).most_common(5):
         print(f"  rejected {times:,}: {reason}", file=sys.stderr)
+    if len(corpus.told) <= MOST_TOLD:
+        for source, phrase in corpus.told:
+            print(f"  {source}: {phrase}", file=sys.stderr)
+        return
+    first: dict[str, str] = {}
+    kinds = Counter[str]()
+    for source, phrase in corpus.told:
+        kind = _VARIES.sub("*", phrase)
+        kinds[kind] += 1
+        first.setdefault(kind, f"{source}: {phrase}")
+    for kind, times in kinds.most_common(MOST_TOLD):
+        print(f"  of {times:,}, as of {first[kind]}", file=sys.stderr)
 
 
 def keep_voices(corpus: Corpus, voices: int) -> None:
@@ -137,6 +172,16 @@ def keep_voices(corpus: Corpus, voices: int) -> None:
     corpus.rejected += [
         (tune.source, f"not in {voices} voices") for tune in corpus.tunes if not tune.texts
     ]
+    corpus.tunes = [tune for tune in corpus.tunes if tune.texts]
+
+
+def keep_together(corpus: Corpus, together: bool) -> None:
+    """Parts that stand alone are melodies like others, or, together, are rejected with a reason."""
+    for tune in corpus.tunes:
+        if not together:
+            tune.texts += tune.alone
+        elif tune.alone:
+            corpus.rejected.append((tune.source, "its parts cannot be written together"))
     corpus.tunes = [tune for tune in corpus.tunes if tune.texts]
 
 
@@ -159,6 +204,9 @@ def as_items(arguments: argparse.Namespace, corpus: Corpus, copies: int, found: 
         "copied_tunes": copies,
         "windows_too_long": found.long,
         "bars_that_do_not_add_up": corpus.lost_bars,
+        "files": {"read": corpus.read, "all": corpus.parsed + corpus.cached},
+        "grid": arguments.grid,
+        "reader": READING,
     }
     return Items(found.splits, source, corpus.sha256, licence, rejected, found.copies, details)
 
@@ -175,7 +223,9 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         files = own_files(arguments.input)
     else:
         files = corpus_files(CHORALES if chorales else MELODIES)
-    corpus = read_corpus(files[: arguments.limit], out.parent / CACHE, arguments.workers)
+    files = files[: arguments.limit]
+    corpus = read_corpus(files, out.parent / CACHE, arguments.workers, arguments.grid)
+    keep_together(corpus, chorales)
     if chorales and not arguments.input:
         keep_voices(corpus, CHORALE_VOICES)
     if not corpus.tunes:

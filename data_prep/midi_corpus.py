@@ -21,15 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.common import BAD_USAGE, PrepError
-from domains.midi.notation import format_score
-from domains.midi.reading import MAX_BYTES, SUFFIXES, read_file
+from domains.midi.notation import MAX_BARS, MAX_CHARACTERS, Score, format_score
+from domains.midi.reading import MAX_BYTES, SUFFIXES, Piece, read_file
 from tvae_core.cli import Bar
 from tvae_core.domain import DomainError
 from tvae_core.files import write_whole
 
 SECONDS = 600.0
 """Of processor time that a file may take to be read."""
-READING = 2
+MOST_BARS = 16 * MAX_BARS
+"""Of a file; it is read in stretches that the notation holds."""
+READING = 3
 """Goes up when files are read differently, so that no older cache is used."""
 MELODIES = {
     "essen": "essenFolksong/*.abc",
@@ -51,12 +53,13 @@ class MusicFile:
 
 @dataclass(slots=True)
 class Tune:
-    """The stretches of one tune, as texts."""
+    """The stretches of one tune, as texts, and those of parts that cannot stand together."""
 
     source: str
     title: str
     label: str
     texts: list[str] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,18 +70,22 @@ class Corpus:
         tunes: those that hold music.
         rejected: source and reason of every other.
         lost_bars: bars that did not add up.
+        told: file and what of it was left out or changed.
         sha256: of all texts and sources.
         seconds: that reading took, files from the cache included.
         parsed, cached: how many files were parsed, and how many came from the cache.
+        read: how many of both hold music.
     """
 
     tunes: list[Tune] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     lost_bars: int = 0
+    told: list[tuple[str, str]] = field(default_factory=list)
     sha256: str = ""
     seconds: float = 0.0
     parsed: int = 0
     cached: int = 0
+    read: int = 0
 
 
 def corpus_files(collections: dict[str, str]) -> list[MusicFile]:
@@ -116,13 +123,16 @@ def own_files(folder: Path) -> list[MusicFile]:
     ]
 
 
-def read_row(path: Path, name: str) -> dict[str, Any]:
-    """What a file holds, as the cache keeps it."""
+def read_row(path: Path, name: str, grid: int = 0) -> dict[str, Any]:
+    """What a file holds, as the cache keeps it.
+
+    `pieces` are source, title and text of every stretch; `alone` those of parts of pieces that
+    cannot be written together.
+    """
     logging.disable(logging.CRITICAL)
-    pieces: list[tuple[str, str, str]] = []
-    row: dict[str, Any] = {"pieces": pieces, "rejected": [], "lost": 0}
+    row: dict[str, Any] = {"pieces": [], "alone": [], "rejected": [], "lost": 0, "told": []}
     try:
-        reading = read_file(path.read_bytes(), name, SECONDS)
+        reading = read_file(path.read_bytes(), name, SECONDS, grid=grid, most_bars=MOST_BARS)
     except DomainError as error:
         reason = error.reason.removeprefix(f"{name}: ")
         row["rejected"] = [(name, reason)]
@@ -130,23 +140,51 @@ def read_row(path: Path, name: str) -> dict[str, Any]:
     except OSError as error:
         row["rejected"] = [(name, f"cannot be read: {error.strerror}")]
         return row
-    pieces += [(p.source, p.title, format_score(p.score)) for p in reading.pieces]
-    row["rejected"], row["lost"] = reading.rejected, reading.lost_bars
+    row["rejected"], row["lost"] = list(reading.rejected), reading.lost_bars
+    told: dict[tuple[str, str], None] = {}
+    for piece in reading.pieces:
+        told |= dict.fromkeys((piece.source, phrase) for phrase in piece.told)
+        _add_piece(row, piece)
+    row["told"] = list(told)
     return row
 
 
-def read_corpus(files: Sequence[MusicFile], cache: Path, workers: int) -> Corpus:
+def _add_piece(row: dict[str, Any], piece: Piece) -> None:
+    """Adds a piece to a row; where its parts cannot stand together, each that can stand alone."""
+    if not piece.refused:
+        for text in texts_of(piece.score):
+            row["pieces"].append((piece.source, piece.title, text))
+        return
+    for number, part in enumerate(piece.parts, 1):
+        if part.score is None:
+            row["rejected"].append((f"{piece.source}@{part.name or number}", part.reason))
+        elif part.notes:
+            for text in texts_of(part.score):
+                row["alone"].append((piece.source, piece.title, text))
+
+
+def texts_of(score: Score) -> list[str]:
+    """The text of a score, or those of its halves, quarters, ... where it is too long for one."""
+    bars, text = len(score.metres), format_score(score)
+    if len(text) <= MAX_CHARACTERS or bars < 2:
+        return [text]
+    half = bars // 2
+    return texts_of(score.excerpt(0, half)) + texts_of(score.excerpt(half, bars - half))
+
+
+def read_corpus(files: Sequence[MusicFile], cache: Path, workers: int, grid: int = 0) -> Corpus:
     """Reads files, those of the cache at once, the others in parallel.
 
     Args:
         files: what to read.
         cache: folder of the cache; made where missing.
         workers: processes.
+        grid: parts of a whole note that notes of MIDI are put on; 0 leaves them.
     """
     began = time.monotonic()
     names = [file.name for file in files]
     digests = [_digest(file.path) for file in files]
-    identity = json.dumps([READING, version("music21"), version("symusic")])
+    identity = json.dumps([READING, version("music21"), version("symusic"), grid])
     key = hashlib.sha256((identity + json.dumps(sorted({f.label for f in files}))).encode())
     store = cache / f"{key.hexdigest()[:16]}.jsonl.gz"
     rows = {(row["name"], row["sha256"]): row for row in stored(store)}
@@ -154,7 +192,7 @@ def read_corpus(files: Sequence[MusicFile], cache: Path, workers: int) -> Corpus
     missing = [i for i, pair in enumerate(wanted) if pair not in rows]
     if missing:
         cache.mkdir(parents=True, exist_ok=True)
-        for place, row in _parse([files[i] for i in missing], workers):
+        for place, row in _parse([files[i] for i in missing], workers, grid):
             name, digest = wanted[missing[place]]
             row |= {"name": name, "sha256": digest}
             rows[name, digest] = row
@@ -166,22 +204,29 @@ def read_corpus(files: Sequence[MusicFile], cache: Path, workers: int) -> Corpus
         row = rows[pair]
         corpus.rejected += [(source, reason) for source, reason in row["rejected"]]
         corpus.lost_bars += row["lost"]
+        corpus.read += bool(row["pieces"] or row["alone"])
+        corpus.told += [(source, phrase) for source, phrase in row["told"]]
         tunes: dict[str, Tune] = {}
-        for source, title, text in row["pieces"]:
-            tune = tunes.setdefault(source, Tune(source, title, file.label))
-            tune.texts.append(text)
-            whole.update(f"{source}\t{text}\n".encode())
+        for kind in ("pieces", "alone"):
+            for source, title, text in row[kind]:
+                tune = tunes.setdefault(source, Tune(source, title, file.label))
+                (tune.texts if kind == "pieces" else tune.alone).append(text)
+                whole.update(f"{source}\t{text}\n".encode())
         corpus.tunes += tunes.values()
     corpus.sha256, corpus.seconds = whole.hexdigest(), time.monotonic() - began
     return corpus
 
 
-def _parse(files: Sequence[MusicFile], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def _parse(
+    files: Sequence[MusicFile], workers: int, grid: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
     sizes = [_tunes(file.path) for file in files]
     bar, done, total = Bar("reading", "tune"), 0, sum(sizes)
     bar(0, total)
     with ProcessPoolExecutor(min(workers, len(files))) as pool:
-        running = {pool.submit(read_row, f.path, f.name): place for place, f in enumerate(files)}
+        running = {
+            pool.submit(read_row, f.path, f.name, grid): place for place, f in enumerate(files)
+        }
         for future in as_completed(running):
             place = running[future]
             yield place, future.result()

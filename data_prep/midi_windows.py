@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -39,11 +40,22 @@ def melodies(score: Score) -> list[Score]:
 
 def windows(score: Score, bars: int, hop: int) -> Iterator[Score]:
     """Every `hop`-th excerpt of `bars` bars that holds a note, without the voices that rest."""
-    for first in range(0, len(score.metres) - bars + 1, hop):
-        part = score.excerpt(first, bars)
-        voices = tuple(voice for voice in part.voices if voice)
-        if voices:
-            yield Score(part.key, part.metres, voices)
+    places = score.bars
+    begins = [[event.start for event in voice] for voice in score.voices]
+    ends = [[event.start + event.duration for event in voice] for voice in score.voices]
+    for first in range(0, len(places) - bars + 1, hop):
+        here = places[first : first + bars]
+        begin, end = here[0].start, here[-1].start + here[-1].length
+        found = []
+        for voice, starts, stops in zip(score.voices, begins, ends, strict=True):
+            cut = []
+            for event in voice[bisect_right(stops, begin) : bisect_left(starts, end)]:
+                start, stop = max(event.start, begin), min(event.start + event.duration, end)
+                cut.append(Event(start - begin, stop - start, event.pitches))
+            if cut:
+                found.append(tuple(cut))
+        if found:
+            yield Score(score.key, tuple(bar.metre for bar in here), tuple(found))
 
 
 def distinct_tunes(tunes: Sequence[Tune]) -> tuple[list[Tune], int]:

@@ -153,6 +153,7 @@ def write_prepared(
         manifest = {
             "domain": domain,
             "format_version": FORMAT_VERSION,
+            "reader": f"data_prep.{domain} 1",
             "source": items.source,
             "source_sha256": items.source_sha256,
             "licence": items.licence,

@@ -8,7 +8,8 @@
 
 Files are read with `ast`: nothing is imported or run. Every simple statement (an assignment, a
 call, a return, an import, ...) whose normal form is one line of 5 to 60 characters is taken once;
-docstrings are not. Files that cannot be read or parsed are listed in rejected.csv with the reason.
+docstrings are not. Files that cannot be read or parsed are listed in rejected.csv with the line and
+the reason, and the first of them is told: it may need a newer Python than the one that reads it.
 Statements are split 90/5/5 into train, validation and test, none of them in two splits; with
 `--bundle`, for training a bundle on, none is held out that it was trained on.
 """
@@ -137,10 +138,10 @@ def statements(source: str, shortest: int = SHORTEST, longest: int = LONGEST) ->
 
 def read_files(
     paths: Sequence[Path], shortest: int, longest: int
-) -> tuple[Counter[str], list[tuple[str, str]]]:
+) -> tuple[Counter[str], list[Rejected]]:
     """Statements of some files with their counts; the files that cannot be read, and why."""
     found: Counter[str] = Counter()
-    failed: list[tuple[str, str]] = []
+    failed: list[Rejected] = []
     for path in paths:
         try:
             if path.stat().st_size > LARGEST_FILE:
@@ -148,11 +149,29 @@ def read_files(
             raw = path.read_bytes()
             encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
             found.update(statements(raw.decode(encoding), shortest, longest))
-        except (SyntaxError, ValueError, LookupError, RecursionError, MemoryError) as error:
-            failed.append((str(path), f"{type(error).__name__}: {error}".splitlines()[0]))
+        except SyntaxError as error:
+            reason = f"{type(error).__name__}: {error.msg}".splitlines()[0]
+            failed.append(Rejected(error.lineno or 0, str(path), reason))
+        except (ValueError, LookupError, RecursionError, MemoryError) as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            failed.append(Rejected(0, str(path), reason))
         except OSError as error:
-            failed.append((str(path), f"cannot be read: {error.strerror}"))
+            failed.append(Rejected(0, str(path), f"cannot be read: {error.strerror}"))
     return found, failed
+
+
+def tell_rejected(rejected: Sequence[Rejected], files: int) -> None:
+    """Tells on stderr of the first file that was left out, and which Python read it."""
+    if not rejected:
+        return
+    first, version = rejected[0], f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+    place = f"{first.text}, line {first.line}" if first.line else first.text
+    others = f", and {len(rejected) - 1:,} more" if len(rejected) > 1 else ""
+    print(
+        f"left out {place}: {first.reason}{others} of {files:,} files; read with {version}, "
+        "a newer one may know more syntax",
+        file=sys.stderr,
+    )
 
 
 def collect(paths: Sequence[Path], shortest: int, longest: int, jobs: int) -> Items:
@@ -167,8 +186,9 @@ def collect(paths: Sequence[Path], shortest: int, longest: int, jobs: int) -> It
     ):
         for part, (counts, failed) in zip(parts, pool.map(read, parts), strict=True):
             found.update(counts)
-            rejected += [Rejected(0, path, reason) for path, reason in failed]
+            rejected += failed
             bar.update(len(part))
+    tell_rejected(rejected, len(paths))
     texts = sorted(found)
     digest = hashlib.sha256()
     for text in texts:
@@ -181,7 +201,7 @@ def collect(paths: Sequence[Path], shortest: int, longest: int, jobs: int) -> It
         "",
         rejected,
         found.total() - len(texts),
-        {"files": len(paths)},
+        {"files": len(paths), "python": sys.version.split()[0]},
     )
 
 

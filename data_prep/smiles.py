@@ -8,10 +8,12 @@
 MOSES comes in the wheel molsets 0.3.1 from PyPI (51 MB, downloaded once, checked by SHA-256); its
 three splits are kept, and the reference statistics of its benchmark are written beside them (not
 with --limit; `python -m data_prep.moses_reference` adds them to a set that has none). A file of
-your own (.smi, .csv, .tsv or .sdf, also .gz) is parsed and made canonical with RDKit, duplicates
-are dropped, and it is split 90/5/5 into train, validation and test; rows that cannot be read are
-listed in rejected.csv. With --bundle, for training a bundle on, its tokenizer is taken, and of a
-file of your own nothing is held out that it was trained on. Runs offline with --wheel or --input.
+your own (.smi, .txt, .csv, .tsv, .jsonl, .parquet, .sdf or .mol, also .gz) is parsed and made
+canonical with RDKit, duplicates are dropped, and it is split 90/5/5 into train, validation and
+test. Rows that cannot be read are listed in rejected.csv; what a SMILES cannot hold (extensions,
+atom maps, stereo groups) is taken off, and such rows are listed in changed.csv. With --bundle, for
+training a bundle on, its tokenizer is taken, and of a file of your own nothing is held out that it
+was trained on. Runs offline with --wheel or --input.
 """
 
 from __future__ import annotations
@@ -55,8 +57,8 @@ from data_prep.earlier import (
     vocab_size_of,
 )
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
-from data_prep.molecule_files import Rejected, read_molecules
 from data_prep.moses_reference import has_statistics, read_reference, save_reference
+from data_prep.own_molecules import OwnMolecules, read_own, why_so_few, write_changed
 from data_prep.prepared import write_rejected
 from data_prep.tokenise import save_splits, use_threads
 from domains.smiles.moses.reference import FOLDER, Reference
@@ -81,8 +83,7 @@ class Molecules:
     source: str
     source_sha256: str
     licence: str
-    rejected: list[Rejected] = field(default_factory=list)
-    duplicates: int = 0
+    own: OwnMolecules = field(default_factory=OwnMolecules)
     reference: Reference | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -133,7 +134,7 @@ def load_moses(source: WheelSource, wheel: Path | None, limit: int | None, seed:
 
 def load_file(
     path: Path,
-    column: str,
+    column: str | None,
     limit: int | None,
     seed: int,
     jobs: int,
@@ -144,10 +145,12 @@ def load_file(
     Raises:
         PrepError: fewer than three distinct molecules, or two that `earlier` was not trained on.
     """
-    texts, rejected, duplicates = read_molecules(path, column, jobs)
+    own = read_own(path, column, jobs)
+    texts = own.texts
     if len(texts) < 3:
         raise PrepError(
-            f"{path} holds {len(texts)} distinct readable molecules; three splits need at least 3",
+            f"{path} holds {len(texts)} distinct readable molecules; three splits need at least 3"
+            + why_so_few(own),
             BAD_USAGE,
         )
     rng = np.random.default_rng(seed)
@@ -165,9 +168,8 @@ def load_file(
         path.name,
         sha256_file(path),
         "as the input file",
-        rejected,
-        duplicates,
-        details=told(earlier, unknown),
+        own,
+        details=own.details() | told(earlier, unknown),
     )
 
 
@@ -214,6 +216,7 @@ def write_prepared(
         manifest = {
             "domain": "smiles",
             "format_version": FORMAT_VERSION,
+            "reader": "data_prep.smiles 1",
             "source": molecules.source,
             "source_sha256": molecules.source_sha256,
             "licence": molecules.licence,
@@ -221,8 +224,8 @@ def write_prepared(
             "vocab_size": len(tokenizer),
             "counts": {name: summary.count for name, summary in summaries.items()},
             "published_train": sorted(splits.keys() - molecules.splits.keys() | {"train"}),
-            "rejected": len(molecules.rejected),
-            "duplicates": molecules.duplicates,
+            "rejected": molecules.own.account.rejected,
+            "duplicates": molecules.own.account.duplicates,
             "mean_length": {name: round(s.mean_length, 4) for name, s in summaries.items()},
             "longest": max(summary.longest for summary in summaries.values()),
             "seed": seed,
@@ -233,8 +236,10 @@ def write_prepared(
             (folder / FOLDER).mkdir()
             origin = (molecules.source, molecules.source_sha256, molecules.licence)
             save_reference(molecules.reference, *origin, folder / FOLDER)
-        if molecules.rejected:
-            write_rejected(folder / "rejected.csv", molecules.rejected)
+        if molecules.own.rejected:
+            write_rejected(folder / "rejected.csv", molecules.own.rejected)
+        if molecules.own.changed:
+            write_changed(folder / "changed.csv", molecules.own.changed)
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
@@ -253,8 +258,8 @@ def make_parser() -> CommandParser:
     add_tokenizer_arguments(parser, VOCAB_SIZE)
     add("--seed", type=int, default=0, help="of the sample and the split (%(default)s)")
     add("--wheel", type=Path, help="the molsets wheel, if it is here already")
-    add("--input", type=Path, help="a .smi, .csv, .tsv or .sdf file of your own")
-    add("--column", default="smiles", help="column that holds the SMILES (%(default)s)")
+    add("--input", type=Path, help="a file of your own, of any kind named above")
+    add("--column", help="column that holds the SMILES (default: smiles, or a name like it)")
     add("--jobs", type=positive_int, default=available_cores(), help="processors (%(default)s)")
     return parser
 
@@ -278,7 +283,8 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
     manifest = write_prepared(molecules, arguments.out, vocab_size, seed, command, earlier)
     counts = ", ".join(f"{name} {count:,}" for name, count in manifest["counts"].items())
     print(f"{arguments.out}: {counts}; {manifest['vocab_size']} tokens in the vocabulary, ", end="")
-    print(f"{manifest['mean_length']['train']:.2f} a molecule, at most {manifest['longest']}")
+    rows = f"; {molecules.own.account.summary()}" if arguments.input else ""
+    print(f"{manifest['mean_length']['train']:.2f} a molecule, at most {manifest['longest']}{rows}")
 
 
 def main(arguments: Sequence[str] | None = None, source: WheelSource = MOSES) -> int:

@@ -6,11 +6,45 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from tvae_core.names import counted
+
 Row = Mapping[str, object]
 """An item: its text and whatever else there is to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a file holds after its rows were written.
+
+    Attributes:
+        held: items that are whole in it.
+        rest: what became of the other rows, in words, such as `left out 1 that is none`.
+    """
+
+    held: int
+    rest: str = ""
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Written:
+        """What a table holds, whose invalid rows (`valid` is false) stand among the others."""
+        bad = sum(row.get("valid", True) is False for row in rows)
+        return cls(len(rows) - bad, f"and {bad:,} that {is_none(bad)}" if bad else "")
+
+    def line(self, unit: str, path: str | Path) -> str:
+        """What a command says of the file: `wrote 2 tunes to w.mid, left out 1 that is none`."""
+        return f"wrote {counted(self.held, unit)} to {path}" + (
+            f", {self.rest}" if self.rest else ""
+        )
+
+
+def is_none(n: int) -> str:
+    """`is none` or `are none`: of rows that are no items."""
+    return "is none" if n == 1 else "are none"
 
 
 def clean(value: object) -> object:

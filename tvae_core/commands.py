@@ -13,6 +13,7 @@ from typing import Any
 
 from tvae_core.beam import check_beams
 from tvae_core.card import model_card
+from tvae_core.cells import Written
 from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Plan
@@ -39,11 +40,14 @@ class DomainCommands:
         known: reads a bundle's set of training items, for novelty.
         read_item: makes the domain's text of what a person gives on the command line; raises
             `DomainError`.
+        read_item_for: as `read_item`, for a bundle's folder or name, where it matters which:
+            `read_item_for(given, bundle)`.
         show: a text on one line, for terminals.
         columns: scores shown in tables; the first few of `score` where there are none.
         unit: what an item is called in bars and messages, in the singular.
         write_items: writes rows with their provenance to a file of one of `suffixes`, whole or not
-            at all: `write_items(path, rows, provenance)`.
+            at all: `write_items(path, rows, provenance)`; gives what the file holds, or None for
+            all valid rows.
         suffixes: endings, such as `.png`, of the files that `write_items` makes.
         folders: whether `write_items` also makes a folder of files: a path without an ending. The
             rows of `sample` then have `valid` and `reason`, and the invalid texts are among them.
@@ -58,10 +62,13 @@ class DomainCommands:
     extra: Callable[[Path], Mapping[str, Path]] = field(default=lambda folder: {})
     known: Callable[[Path], Known | None] = field(default=lambda folder: None)
     read_item: Callable[[str], str] = field(default=lambda given: given)
+    read_item_for: Callable[[str, str], str] | None = None
     show: Callable[[str], str] = field(default=one_line)
     columns: tuple[str, ...] = ()
     unit: str = "item"
-    write_items: Callable[[Path, list[dict[str, Any]], dict[str, Any]], None] | None = None
+    write_items: Callable[[Path, list[dict[str, Any]], dict[str, Any]], Written | None] | None = (
+        None
+    )
     suffixes: tuple[str, ...] = ()
     folders: bool = False
     measure: Callable[[LatentSpace, list[str], Plan], dict[str, float]] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -112,4 +113,25 @@ class HasLabels(Protocol):
 
     def label(self, texts: Sequence[str]) -> list[str]:
         """The label of each text, empty where it is not known."""
+        ...
+
+
+@runtime_checkable
+class HasReasons(Protocol):
+    """What a domain may add to `Domain`; without it, what came back is told without a reason."""
+
+    def why_lost(
+        self, given: Sequence[str], back: Sequence[str], bundle: Path | None
+    ) -> list[str | None]:
+        """Why each `given[i]` does not come back from its own code, `back[i]` does.
+
+        Args:
+            given: valid texts, in canonical form.
+            back: what their codes decode to, valid or not; none is the same as `given[i]`.
+            bundle: folder of the bundle that decoded, which may tell of its training items.
+
+        Returns:
+            One a text: the reason in words, empty where it is not known, or None where what is
+            lost is too little to speak of.
+        """
         ...

@@ -60,6 +60,20 @@ def window_text(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> s
     return ", ".join([*lower, *upper])
 
 
+def missed_bounds(values: Mapping[str, float], bounds: Bounds) -> list[str]:
+    """Which limits values miss, in words, such as `weight 180 < 200`; NaN misses every one."""
+    missed = []
+    for name, (low, high) in bounds.items():
+        value = values.get(name, math.nan)
+        if math.isnan(value):
+            missed.append(f"{name} has no value")
+        elif low is not None and value < low:
+            missed.append(f"{name} {value:.4g} < {low:g}")
+        elif high is not None and value > high:
+            missed.append(f"{name} {value:.4g} > {high:g}")
+    return missed
+
+
 def bounds_of(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> Bounds:
     """The same limits by score, in the order of the names."""
     names = sorted({*minimum, *maximum})

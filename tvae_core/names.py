@@ -41,6 +41,11 @@ def raw_line(text: str) -> str:
     return _BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), doubled)
 
 
+def counted(n: int, unit: str) -> str:
+    """A number of things in words: `1 tune`, `1,200 tunes`."""
+    return f"{n:,} {unit}" + ("" if n == 1 else "s")
+
+
 def shortened(text: str, most: int = 60) -> str:
     """A text in quotes, for messages; the end of a long one is left out."""
     return repr(text if len(text) <= most else text[: most - 3] + "...")

@@ -13,6 +13,7 @@ from apps.common.codes import decode, encode, provenance
 from apps.common.controls import LARGEST_SEED
 from apps.common.dial import fidelity_dial
 from apps.common.job import Job, of_codes, progress_row, work
+from apps.common.lost import came_back, draw_lost
 from apps.common.page import problem, remember, shown_errors
 from apps.item_parts.canvas import digit_canvas
 from apps.item_parts.digits import example_names, reading
@@ -226,6 +227,12 @@ def main() -> None:
         if len(found) < len(CORNERS):
             st.stop()
         texts = tuple(item.text for item in found)
+        back = came_back(bench, f"{spec.prefix}morph_back", texts)
+        draw_lost(
+            {name: each for (name, _), each in zip(CORNERS, back, strict=True)},
+            spec.commands.unit,
+            spec.commands.show,
+        )
         settings = {
             "corners": texts, "side": n, "how": how, "fidelity": fidelity, "seed": seed
         }  # fmt: skip

@@ -12,6 +12,7 @@ from apps.common.bundle import Workbench
 from apps.common.cards import draw_cards
 from apps.common.codes import decode, encode
 from apps.common.dial import fidelity_dial
+from apps.common.lost import came_back, draw_lost
 from apps.common.page import remember, shown_errors
 from apps.item_parts.facts import Item, read_items, similarities
 from apps.item_parts.headlines import topics_of
@@ -196,6 +197,8 @@ def main() -> None:
     if item is None or start is None or end is None:
         st.stop()
     with shown_errors():
+        (back,) = came_back(bench, f"{spec.prefix}topic_back", [item.text])
+        draw_lost({"The headline": back}, spec.commands.unit, spec.commands.show)
         draw_steps(spec, bench, item, (start, end))
 
 

@@ -11,6 +11,7 @@ from apps.common.cards import Chip
 from apps.common.codes import encode, noisy_codes
 from apps.common.controls import AroundSettings, around_controls
 from apps.common.job import Job, of_codes, progress_row, work
+from apps.common.lost import came_back, draw_lost
 from apps.common.page import remember, shown_errors
 from apps.common.pager import page_of
 from apps.item_parts.facts import Item, read_items, similarities
@@ -102,6 +103,9 @@ def main() -> None:
                 large=True,
             )
             draw_large(spec, card, centre, "around_centre")
+            with shown_errors(stop=False):
+                (back,) = came_back(bench, f"{spec.prefix}around_back", [centre.text])
+                draw_lost({"It": back}, spec.commands.unit, spec.commands.show)
     if centre is None:
         st.stop()
     with right, shown_errors():

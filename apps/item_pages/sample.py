@@ -64,8 +64,9 @@ def draw_summary(spec: Spec, found: Sifted, job: Job) -> None:
     )
 
 
-def card_of(spec: Spec, sample: Sample) -> Card:
-    """The card of a sample, kept or lost."""
+def card_of(spec: Spec, sample: Sample, sort: str = "") -> Card:
+    """The card of a sample, kept or lost; a score that it is ranked by is among the others."""
+    name = sort.lstrip("+-")
     lost = f" · {LOST_AS[sample.stage]}" if sample.stage else ""
     return item_card(
         spec,
@@ -75,6 +76,7 @@ def card_of(spec: Spec, sample: Sample) -> Card:
         label=sample.label,
         heading=f"#{sample.index + 1}{lost}",
         reason=sample.reason if sample.item.ok else "",
+        names=[*spec.on_cards, name] if name in spec.scores and name not in spec.on_cards else None,
     )
 
 
@@ -119,7 +121,9 @@ def draw_results(spec: Spec, bench: Workbench, found: Sifted, wanted: Wanted, jo
         return
     part = page_of(shown, PER_PAGE, f"{spec.prefix}sample_page")
     items = {str(sample.index): sample.item for sample in part}
-    draw_grid(spec, [card_of(spec, sample) for sample in part], items, "sample_cards")
+    draw_grid(
+        spec, [card_of(spec, sample, wanted.sort or "") for sample in part], items, "sample_cards"
+    )
 
 
 def main() -> None:

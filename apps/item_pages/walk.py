@@ -10,6 +10,7 @@ import torch
 from apps.common.bundle import Workbench
 from apps.common.cards import draw_cards
 from apps.common.controls import WalkSettings, walk_controls
+from apps.common.lost import draw_lost, ends_came_back
 from apps.common.page import later, remember, shown_errors
 from apps.common.walks import similarity_figure, walk_summary
 from apps.item_parts.facts import Item, read_items, similarities
@@ -19,6 +20,9 @@ from apps.item_parts.view import draw_large, item_card, thumbnail
 from apps.item_parts.workplace import downloads, frame, novelty, row_of
 from tvae_core.space import PathPoint
 from tvae_core.steps import walk
+
+ENDS = ("The first item", "The last item")
+"""What captions call the ends."""
 
 
 def walked(bench: Workbench, a: Item, b: Item, chosen: WalkSettings) -> list[PathPoint]:
@@ -158,6 +162,11 @@ def main() -> None:
             (bench.hash, a.text, b.text, chosen),
             lambda: walked(bench, a, b, chosen),
         )
+        decoded = points[0].text, points[-1].text
+        back = ends_came_back(
+            bench, f"{spec.prefix}walk_back", (a.text, b.text), decoded, chosen.fidelity
+        )
+        draw_lost(dict(zip(ENDS, back, strict=True)), spec.commands.unit, spec.commands.show)
         settings = {"from": a.canonical, "to": b.canonical, **chosen.told()}
         draw_path(spec, bench, points, (a, b), settings)
 

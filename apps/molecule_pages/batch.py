@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from apps.common.access import at_most
 from apps.common.bundle import Workbench
 from apps.common.dial import fidelity_dial
-from apps.common.downloads import download_bar
 from apps.common.page import go, literal, problem, shown_errors
 from apps.common.upload import Upload, open_upload
 from apps.molecule_parts.batch import (
@@ -29,8 +26,9 @@ from apps.molecule_parts.batch import (
     table_columns,
 )
 from apps.molecule_parts.batch_results import draw_results
+from apps.molecule_parts.batch_rows import draw_account, draw_refused
 from apps.molecule_parts.upload_field import READ_ONLY_ROWS, molecule_file
-from apps.molecule_parts.workplace import frame, provenance, write
+from apps.molecule_parts.workplace import frame
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.readers import SMILES_COLUMNS, Row
 
@@ -40,7 +38,6 @@ ABOUT = {
     SCORE: "Scores and alerts of each molecule, and how they are distributed.",
     NEIGHBOURS: "Decodes codes around each molecule: distinct other molecules, and how like it.",
 }
-SHOWN_REFUSED = 200
 MOST_PASTED = 200_000
 
 
@@ -111,7 +108,7 @@ def file_controls() -> BatchFile | None:
 def read(upload: Upload) -> None:
     """Reads an upload; a table whose column of SMILES is not plain asks for it."""
     columns = table_columns(upload)
-    named = [name for name in columns if name.lower() in SMILES_COLUMNS]
+    named = [name for usual in SMILES_COLUMNS for name in columns if name.lower() == usual]
     column = None
     if len(columns) > 1:
         column = st.selectbox(
@@ -128,37 +125,6 @@ def read(upload: Upload) -> None:
             return
     with st.spinner("Reading molecules ..."):
         take(upload, column)
-
-
-def draw_refused(bench: Workbench, refused: Sequence[Row], name: str) -> None:
-    """Rows that are left out, each with its line and the reason."""
-    if not refused:
-        return
-    count = f"{len(refused):,} {'row is' if len(refused) == 1 else 'rows are'} left out"
-    with st.expander(f"{count}: line and reason", icon=":material/warning:", key="batch_refused"):
-        st.dataframe(
-            [{"Line": r.line, "Reason": r.reason, "Text": r.text} for r in refused[:SHOWN_REFUSED]],
-            key="batch_refused_table",
-            hide_index=True,
-            alt="rows that are left out",
-            column_config={
-                "Line": st.column_config.NumberColumn(width=60),
-                "Reason": st.column_config.TextColumn(width="large"),
-            },
-        )
-        if len(refused) > SHOWN_REFUSED:
-            st.caption(f"The first {SHOWN_REFUSED}; the file below has them all.")
-        download_bar(
-            f"{name.rsplit('.', 1)[0]}-left-out",
-            lambda: [
-                {"smiles": r.text, "line": r.line, "name": r.name, "reason": r.reason}
-                for r in refused
-            ],
-            provenance(bench, "Batch", {"file": name}),
-            write,
-            formats=("csv",),
-            key="batch_left_out",
-        )
 
 
 def make_job(bench: Workbench, task: str, rows: list[Row]) -> BatchJob | None:
@@ -249,6 +215,7 @@ def main() -> None:
             icon=":material/bar_chart:",
         ):
             go("compare", compare_source="uploaded")
+    draw_account(bench, found)
     task = st.segmented_control(
         "Task",
         list(TASKS),

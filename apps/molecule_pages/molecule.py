@@ -7,6 +7,7 @@ import streamlit as st
 from apps.common.bundle import Workbench
 from apps.common.cards import caret_lines, draw_cards
 from apps.common.codes import encode
+from apps.common.lost import came_back, draw_lost
 from apps.common.page import problem, remember, shown_errors
 from apps.molecule_parts.around import draw_neighbours, draw_stability
 from apps.molecule_parts.dialled import draw_reconstruction
@@ -63,6 +64,9 @@ def main() -> None:
     left, right = st.columns([5, 8], gap="large")
     with left:
         draw_molecule(bench, facts)
+    with left, shown_errors(stop=False):
+        (back,) = came_back(bench, "molecule_back", [facts.smiles])
+        draw_lost({"It": back}, "molecule")
     with right, shown_errors():
         code = remember(
             "molecule_code",

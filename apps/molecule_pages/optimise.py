@@ -11,6 +11,7 @@ from apps.common.bundle import Workbench
 from apps.common.cards import Card, Chip, draw_cards
 from apps.common.codes import fits
 from apps.common.downloads import download_bar
+from apps.common.lost import came_back, draw_lost
 from apps.common.page import literal, problem, shown_errors
 from apps.common.pager import page_of
 from apps.molecule_parts.batch_results import picture
@@ -22,6 +23,7 @@ from apps.molecule_parts.view import LABELS, follow, meaning, molecule_card
 from apps.molecule_parts.workplace import frame, known_set, provenance, write
 from domains.smiles.domain import EXAMPLES
 from tvae_core.optimise import Call, Search
+from tvae_core.verbs.search import start_left_out
 
 SHOWN = 10
 ON_PATH, IN_TABLE = ("qed", "sa", "logp"), ("qed", "sa", "logp", "weight", "tpsa")
@@ -44,6 +46,8 @@ def starting_molecule(bench: Workbench) -> tuple[bool, Facts | None]:
     if not fits(bench, [facts.smiles])[0]:
         problem("the start molecule is longer than this bundle takes: choose a smaller one")
         return False, None
+    (back,) = came_back(bench, "lead_back", [facts.smiles])
+    draw_lost({"The start molecule": back}, "molecule")
     return True, facts
 
 
@@ -247,8 +251,11 @@ def draw_run(bench: Workbench, run: SearchRun) -> None:
         return
     start = search.calls[0] if search.start else None
     draw_figures(run, start)
-    if start is not None and not start.feasible:
-        st.caption("The start itself breaks a constraint; the search looks for a way in.")
+    if left_out := start_left_out(search):
+        st.caption(
+            f"The start itself breaks a constraint or has no score ({literal(left_out)}); the "
+            "search looks for a way in."
+        )
     st.plotly_chart(
         history_figure(search, str(run.settings["label"])),
         key="optimise_plot",

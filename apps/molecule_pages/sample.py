@@ -17,7 +17,7 @@ from apps.common.pager import page_of
 from apps.molecule_parts.facts import facts_of, novelty, prepare
 from apps.molecule_parts.filters import filter_controls
 from apps.molecule_parts.sieve import STAGE_NAMES, Wanted, sieve
-from apps.molecule_parts.view import follow, molecule_card
+from apps.molecule_parts.view import ALL_SCORES, ON_CARDS, follow, molecule_card
 from apps.molecule_parts.workplace import frame, known_set, provenance, write
 from domains.smiles.funnel_types import STAGES, FunnelResult, Rejected, Survivor
 from domains.smiles.novelty import KnownSet
@@ -63,8 +63,12 @@ def draw_summary(result: FunnelResult, job: Job) -> None:
     )
 
 
-def survivor_cards(kept: Sequence[Survivor], reference: bool) -> list[Card]:
-    """Cards of molecules that came through."""
+def survivor_cards(
+    kept: Sequence[Survivor], reference: bool, sort: str | None = None
+) -> list[Card]:
+    """Cards of molecules that came through; a score that they are ranked by is on them."""
+    ranked = (sort or "").lstrip("+-")
+    names = [*ON_CARDS, *([ranked] if ranked in ALL_SCORES and ranked not in ON_CARDS else [])]
     cards = []
     for item in kept:
         extra = {"similarity": item.scores["similarity"]} if reference else {}
@@ -75,6 +79,7 @@ def survivor_cards(kept: Sequence[Survivor], reference: bool) -> list[Card]:
                 novel=item.novel,
                 extra=extra,
                 heading=f"#{item.index + 1}",
+                names=names,
             )
         )
     return cards
@@ -140,7 +145,7 @@ def draw_results(bench: Workbench, result: FunnelResult, wanted: Wanted, job: Jo
         return
     part = page_of(shown, PER_PAGE, "sample_page")
     if side == "kept":
-        cards = survivor_cards(part, bool(wanted.reference))
+        cards = survivor_cards(part, bool(wanted.reference), wanted.options.sort)
     else:
         cards = rejected_cards(part, known_set(bench))
     smiles = {str(item.index): facts_of(item.text).smiles for item in part}

@@ -9,6 +9,7 @@ from apps.common.bundle import Workbench
 from apps.common.cards import Click, draw_cards
 from apps.common.controls import WalkSettings, walk_controls
 from apps.common.downloads import download_bar
+from apps.common.lost import draw_lost, ends_came_back
 from apps.common.page import later, remember, shown_errors
 from apps.common.walks import similarity_figure, walk_summary
 from apps.molecule_parts.facts import Facts, facts_of, novelty, similarity
@@ -143,6 +144,10 @@ def main() -> None:
             (bench.hash, a.smiles, b.smiles, chosen),
             lambda: walked(bench, a, b, chosen),
         )
+        decoded = points[0].text, points[-1].text
+        back = ends_came_back(bench, "walk_back", (a.smiles, b.smiles), decoded, chosen.fidelity)
+        names = "The first molecule", "The last molecule"
+        draw_lost(dict(zip(names, back, strict=True)), "molecule")
         settings = {"from": a.smiles, "to": b.smiles, **chosen.told()}
         draw_path(bench, points, [facts_of(point.text) for point in points], settings)
 

@@ -18,9 +18,7 @@ from apps.common.upload import Upload
 from apps.molecule_parts.dialled import outcome
 from apps.molecule_parts.facts import Facts, facts_of, similarity
 from apps.molecule_parts.workplace import row_of
-from domains.smiles.chem import canonical, parse
-from domains.smiles.readers import Row, columns_of, read_rows
-from domains.smiles.syntax import Problem
+from domains.smiles.readers import Account, MoleculeFile, Row, columns_of
 from tvae_core.latent_ops import neighbours
 from tvae_core.rng import normal_rows
 from tvae_core.space import LatentSpace
@@ -36,12 +34,17 @@ EXACT, STEREO, OTHER, INVALID = "exact", "exact but for stereo", "another molecu
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A file: rows of molecules as canonical SMILES, and rows that are none, with the reason."""
+    """A file: rows of molecules as canonical SMILES, and rows that are none, with the reason.
+
+    `changed` are the rows of molecules as they stand in the file, where something was dropped.
+    """
 
     name: str
     digest: str
     molecules: tuple[Row, ...]
     refused: tuple[Row, ...]
+    changed: tuple[Row, ...] = ()
+    account: Account = field(default_factory=Account)
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ class Record:
 
 def count_rows(upload: Upload) -> int:
     """About how many rows a file has, counted without reading them as molecules."""
-    if upload.name.lower().endswith((".sdf", ".sd")):
-        return upload.data.count(b"$$$$")
+    if upload.name.lower().endswith((".sdf", ".sd", ".mol")):
+        return max(upload.data.count(b"$$$$"), upload.data.count(b"M  END"))
     return upload.data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").strip().count(b"\n") + 1
 
 
@@ -99,21 +102,23 @@ def read_batch(upload: Upload, column: str | None = None, most: int = ROWS) -> B
             "split the file"
         )
 
-    def read(path: Path) -> list[Row]:
-        return read_rows(path, column)
+    def read(path: Path) -> tuple[MoleculeFile, list[Row]]:
+        file = MoleculeFile(path, column)
+        return file, list(file.rows())
 
-    rows = upload.read(read)
+    file, rows = upload.read(read)
+    account = Account(notes=file.notes, skipped=file.skipped)
+    for row in rows:
+        account.add(row.line, row.smiles, row.changes)
+    good = [row for row in rows if row.reason is None]
     return BatchFile(
         upload.name,
         f"{upload.digest}:{column or ''}",
-        tuple(row._replace(text=_canonical(row.text)) for row in rows if row.reason is None),
+        tuple(row._replace(text=row.smiles) for row in good),
         tuple(row for row in rows if row.reason is not None),
+        tuple(row for row in good if row.changes),
+        account,
     )
-
-
-def _canonical(text: str) -> str:
-    mol = parse(text)
-    return text if isinstance(mol, Problem) else canonical(mol)
 
 
 def fitting(bench: Workbench, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:

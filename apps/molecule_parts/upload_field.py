@@ -27,8 +27,9 @@ def molecule_file(changed: Callable[[], None]) -> Any:
         note_limit(READ_ONLY_ROWS, "molecules")
         return None
     return st.file_uploader(
-        f"A file of molecules: csv, tsv, smi or sdf, also packed (.gz), of at most {ROWS:,} rows",
-        type=["csv", "tsv", "smi", "smiles", "txt", "sdf", "sd", "gz"],
+        "A file of molecules: csv, tsv, jsonl, smi, sdf or mol, also packed (.gz), of at most "
+        f"{ROWS:,} rows",
+        type=["csv", "tsv", "jsonl", "smi", "smiles", "txt", "sdf", "sd", "mol", "gz"],
         key="batch_upload",
         max_upload_size=int(SIZE / MEGABYTE),
         on_change=changed,

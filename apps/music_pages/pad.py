@@ -14,6 +14,7 @@ from apps.common.controls import LARGEST_SEED
 from apps.common.dial import fidelity_dial
 from apps.common.job import Job, progress_row, sampling_by_default, work
 from apps.common.landscape import MARGIN, Landscape
+from apps.common.lost import came_back, draw_lost
 from apps.common.page import remember, shown_errors
 from apps.item_parts.facts import Item, prepare, read_items
 from apps.item_parts.inputs import item_of
@@ -114,6 +115,13 @@ def plane_of_corners(spec: Spec, bench: Workbench) -> Plane:
         st.stop()
     key = (bench.hash, BY_CORNERS, *texts)
     codes = remember(f"{spec.prefix}pad_corners", key, lambda: encode(bench, texts))
+    back = came_back(bench, f"{spec.prefix}pad_back", texts)
+    places = [f"{label}, {name}," for (label, _), name in zip(CORNERS, names, strict=True)]
+    draw_lost(
+        dict(zip(places, back, strict=True)),
+        spec.commands.unit,
+        spec.commands.show,
+    )
     marks = [Mark(x, y, name, "corner", name) for (x, y), name in zip(PLACES, names, strict=True)]
     return Plane(key, marks, corners=codes)
 

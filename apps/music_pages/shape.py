@@ -9,6 +9,7 @@ import streamlit as st
 from apps.common.bundle import Workbench
 from apps.common.controls import LARGEST_SEED
 from apps.common.job import Job, of_codes, progress_row, sampling_by_default, work
+from apps.common.lost import came_back, draw_lost
 from apps.common.page import remember, shown_errors
 from apps.item_parts.facts import Item, prepare, read_items, similarities
 from apps.item_parts.inputs import item_field, item_of
@@ -174,6 +175,9 @@ def main() -> None:
         st.stop()
     with left:
         wish = sliders(spec, found, item)
+        with shown_errors(stop=False):
+            (back,) = came_back(bench, f"{spec.prefix}shape_back", [item.text])
+            draw_lost({"The tune": back}, spec.commands.unit, spec.commands.show)
     with right, shown_errors():
         if wish:
             job = draw_shaped(spec, bench, item, wish, found, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import streamlit as st
 
@@ -10,12 +11,13 @@ from apps.common.bundle import Workbench
 from apps.common.codes import encode, matched, noisy_codes, rebuild
 from apps.common.dial import fidelity_dial
 from apps.common.job import Job, of_codes, progress_row, work
-from apps.common.page import remember, shown_errors
+from apps.common.page import literal, remember, shown_errors
 from apps.item_parts.facts import Item, read_items, similarities
 from apps.item_parts.inputs import item_field, item_of
 from apps.item_parts.spec import Spec
 from apps.item_parts.view import ACTIONS, draw_grid, draw_large, item_card
 from apps.item_parts.workplace import downloads, frame, novelty, row_of
+from domains.midi.lost import hard_parts
 from domains.midi.notation import parse_score
 
 VARIATIONS = 12
@@ -61,6 +63,9 @@ def draw_reconstruction(spec: Spec, bench: Workbench, item: Item) -> None:
     # A player of its own for each tune: a new tune is played, not what comes back of it, too.
     draw_large(spec, card, back, f"tune_back_{hash(item.key) % 10**6}")
     st.markdown(came_back(item, back))
+    hard = hard_parts(item.canonical or "", Path(bench.space.bundle.path))
+    if hard and back.key != item.key:
+        st.caption(f":material/info: {literal('; '.join(hard))}.")
 
 
 def draw_variations(spec: Spec, bench: Workbench, item: Item) -> Job:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 
 import streamlit as st
 
@@ -17,6 +18,10 @@ from apps.common.upload import MEGABYTE, open_upload
 from apps.music_parts.keyboard import keyboard
 from domains.midi.notation import Score, format_score, metre_symbol, parse_score
 from domains.midi.reading import SUFFIXES, Piece, read_music
+from domains.midi.reading.choice import first_sounding_bar
+from domains.midi.reading.files import MIDI_SUFFIXES
+from domains.midi.reading.midi.grid import GRIDS
+from domains.midi.reading.parts import Part, default_part, default_voice
 from tvae_core.domain import DomainError
 
 FILE, ABC, KEYBOARD = "Upload", "ABC", "Keyboard"
@@ -110,8 +115,20 @@ def from_file(key: str) -> list[Piece]:
     if found is None:
         return []
     file = open_upload(found.name, found.getvalue(), LARGEST)
-    name = (key, file.name, file.digest)
-    return remember(f"{key}_pieces", name, partial(_read, file.data, file.name))
+    grid = 0
+    if PurePath(file.name).suffix.lower() in MIDI_SUFFIXES:
+        grid = st.segmented_control(
+            "Put notes on a grid",
+            [0, *GRIDS],
+            default=0,
+            required=True,
+            format_func=lambda parts: f"1/{parts}" if parts else "as they are",
+            key=f"{key}_grid",
+            help="For MIDI that was played: notes move to the nearest part of a whole note, or of "
+            "a triplet.",
+        )
+    name = (key, file.name, file.digest, grid)
+    return remember(f"{key}_pieces", name, partial(_read, file.data, file.name, grid))
 
 
 def from_abc(key: str) -> list[Piece]:
@@ -148,16 +165,16 @@ def with_header(typed: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(data: bytes, name: str) -> list[Piece]:
+def _read(data: bytes, name: str, grid: int = 0) -> list[Piece]:
     with st.spinner("Reading ..."):
-        pieces = read_music(data, name)
+        pieces = read_music(data, name, grid=grid)
     if not pieces:
         raise DomainError(f"{name}: there is no tune in it")
     return pieces
 
 
 def excerpt_of(bench: Workbench, key: str, pieces: list[Piece]) -> str | None:
-    """Draws the choice of a piece, of bars and of a voice; gives the text of the excerpt.
+    """Draws the choice of a piece, of a part, of bars and of a voice; gives the excerpt's text.
 
     Raises:
         DomainError: it is longer than the bundle takes.
@@ -171,13 +188,17 @@ def excerpt_of(bench: Workbench, key: str, pieces: list[Piece]) -> str | None:
             key=f"{key}_piece_{len(pieces)}_{mark}",
         )
         piece, mark = pieces[number], f"{mark}_{number}"
-    habit, score = habit_of(bench), piece.score
+    for phrase in piece.told:
+        st.caption(f":material/info: {literal(phrase)}")
+    habit = habit_of(bench)
+    score, name = _part_of(piece, habit, key, mark)
     bars, voices = len(score.metres), len(score.voices)
-    mark = f"{mark}_{bars}_{voices}"
+    mark = f"{mark}_{name}_{bars}_{voices}"
     one, two, three = st.columns(3)
     first, count = 1, bars
     if bars > 1:
-        first = one.number_input("From bar", 1, bars, 1, key=f"{key}_first_{mark}")
+        begin = first_sounding_bar(score) + 1
+        first = one.number_input("From bar", 1, bars, begin, key=f"{key}_first_{mark}")
         most = min(bars - int(first) + 1, MOST_BARS)
         count = two.number_input(
             "Bars", 1, most, min(habit.bars, most), key=f"{key}_bars_{mark}_{most}"
@@ -188,7 +209,7 @@ def excerpt_of(bench: Workbench, key: str, pieces: list[Piece]) -> str | None:
         chosen = three.selectbox(
             "Voice",
             options,
-            index=0 if habit.voices > 1 else _highest(score) + 1,
+            index=0 if habit.voices > 1 else default_voice(score) + 1,
             key=f"{key}_voice_{mark}",
         )
     part = score.excerpt(int(first) - 1, int(count))
@@ -207,18 +228,32 @@ def excerpt_of(bench: Workbench, key: str, pieces: list[Piece]) -> str | None:
     return text
 
 
+def _part_of(piece: Piece, habit: Habit, key: str, mark: str) -> tuple[Score, str]:
+    """Draws the choice of a part where there are several; gives it, and a name for its keys."""
+    places = [place for place, part in enumerate(piece.parts) if part.score and part.notes]
+    if len(piece.parts) < 2 or not places:
+        return piece.score, ""
+    if piece.refused:
+        st.caption(f":material/info: {literal(piece.refused)}: choose a part")
+    options: list[int | str] = [*([] if piece.refused else [ALL]), *places]
+    taken = ALL if habit.voices > 1 and not piece.refused else default_part(piece.parts)
+    chosen = st.selectbox(
+        f"Part, of {len(piece.parts)}",
+        options,
+        index=options.index(taken),
+        format_func=lambda place: ALL if place == ALL else _title(piece.parts, int(place)),
+        key=f"{key}_part_{mark}",
+    )
+    score = None if chosen == ALL else piece.parts[int(chosen)].score
+    return (piece.score, "all") if score is None else (score, f"part{chosen}")
+
+
+def _title(parts: Sequence[Part], place: int) -> str:
+    return f"{place + 1} {parts[place].name} ({parts[place].notes:,} notes)"
+
+
 def _voices(count: int) -> str:
     return "one voice" if count == 1 else f"{count} voices"
-
-
-def _highest(score: Score) -> int:
-    """The voice whose notes lie highest, most often the melody."""
-
-    def mean(voice: int) -> float:
-        pitches = [max(event.pitches) for event in score.voices[voice]]
-        return sum(pitches) / len(pitches) if pitches else 0.0
-
-    return max(range(len(score.voices)), key=mean)
 
 
 def from_keyboard(key: str) -> str | None:

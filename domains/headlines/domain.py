@@ -15,6 +15,7 @@ from domains.headlines.text import Problem, read
 from domains.headlines.words import KnownWords, words_of_bundle
 from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
+from tvae_core.words_lost import words_lost
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The trained bundle that ships with the domain."""
@@ -86,6 +87,12 @@ class HeadlinesDomain(BundleDomain):
     def similarity(self, a: Sequence[str], b: Sequence[str]) -> FloatArray:
         """Shared words and pairs of words of `a[i]` and `b[i]`, 0 to 1; NaN if invalid."""
         return similarity(a, b)
+
+    def why_lost(
+        self, given: Sequence[str], back: Sequence[str], bundle: Path | None
+    ) -> list[str | None]:
+        """Which words of headlines their own codes lose, and which characters are spelt out."""
+        return [words_lost(*pair, bundle) for pair in zip(given, back, strict=True)]
 
     def render(self, text: str, *, width: int = DEFAULT_WIDTH) -> Rendered:
         """A card as SVG.

@@ -7,6 +7,8 @@ from typing import Any
 
 from domains.midi.domain import BUNDLE, MidiDomain
 from domains.midi.items import read_item, show
+from domains.midi.tokenizer import holds_one_voice
+from tvae_core.cells import Written
 from tvae_core.commands import DomainCommands
 from tvae_core.evaluate import Plan
 from tvae_core.known import known_of_bundle, known_of_prepared_set
@@ -15,10 +17,19 @@ from tvae_core.space import LatentSpace
 _domain = MidiDomain()
 
 
-def _write_items(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> None:
+def read_item_for(given: str, bundle: str) -> str:
+    """As `read_item`; of a file, one voice for a bundle that knows no more than one.
+
+    Raises:
+        DomainError: it is no tune, with the reason.
+    """
+    return read_item(given, one_voice=holds_one_voice(Path(bundle)))
+
+
+def _write_items(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> Written:
     from domains.midi.output import write_items
 
-    write_items(path, rows, origin)
+    return write_items(path, rows, origin)
 
 
 def _measure(space: LatentSpace, texts: list[str], plan: Plan) -> dict[str, float]:
@@ -35,6 +46,7 @@ COMMANDS = DomainCommands(
     extra=lambda folder: known_of_prepared_set(folder, _domain),
     known=lambda bundle: known_of_bundle(bundle, _domain),
     read_item=read_item,
+    read_item_for=read_item_for,
     show=show,
     columns=("notes", "pitch_range", "in_key", "syncopation"),
     unit="tune",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domains.midi.examples import EXAMPLES
+from domains.midi.lost import why_lost
 from domains.midi.notation import Score, format_score, parse_score
 from domains.midi.scores import score_all
 from domains.midi.similarity import similarity
@@ -74,6 +75,12 @@ class MidiDomain(BundleDomain):
     def similarity(self, a: Sequence[str], b: Sequence[str]) -> FloatArray:
         """1 - note edit distance of `a[i]` and `b[i]` over the longer one's notes, in any key."""
         return similarity(a, b)
+
+    def why_lost(
+        self, given: Sequence[str], back: Sequence[str], bundle: Path | None
+    ) -> list[str | None]:
+        """Why tunes do not come back from their own codes; see `domains.midi.lost`."""
+        return why_lost(given, back, bundle)
 
     def render(self, text: str) -> Rendered:
         """A piano roll as SVG.

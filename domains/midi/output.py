@@ -18,6 +18,7 @@ from domains.midi.notation import Score, parse_score
 from domains.midi.pictures import MOST_ROLLS, roll_sheet
 from domains.midi.sound import MAX_SECONDS, seconds, to_wav
 from domains.midi.writers import to_midi, to_musicxml
+from tvae_core.cells import Written, is_none
 from tvae_core.domain import DomainError
 from tvae_core.files import whole_folder, write_whole
 
@@ -34,7 +35,7 @@ def heard(text: str) -> Score:
     return score
 
 
-def write_items(path: Path, rows: Rows, origin: Mapping[str, Any]) -> None:
+def write_items(path: Path, rows: Rows, origin: Mapping[str, Any]) -> Written:
     """Writes the `text` of rows as music, each file with its provenance; whole or not at all.
 
     Args:
@@ -42,19 +43,27 @@ def write_items(path: Path, rows: Rows, origin: Mapping[str, Any]) -> None:
         rows: items with whatever is told of them.
         origin: bundle, seed and settings.
 
+    Returns:
+        How many tunes can be heard or seen there, and what became of the other rows.
+
     Raises:
         ValueError: no row holds music, or more rows than a sheet has cells.
         OutputError: a place that cannot be written.
     """
     ending = path.suffix.lower()
     scores, reasons = _read(rows)
+    bad = sum(score is None for score in scores)
+    held = len(scores) - bad
     if path.is_dir() or ending not in SUFFIXES:
         _write_folder(path, rows, scores, reasons, origin)
-    elif ending == ".png":
+        return Written(held, f"and {bad:,} that {is_none(bad)} in its table" if bad else "")
+    if ending == ".png":
         _check_sheet(scores)
         write_whole(path, roll_sheet(scores, _titles(rows), about=origin))
-    else:
-        write_whole(path, _together(ending, rows, scores, origin))
+        return Written(held, f"crossed out {bad:,} that {is_none(bad)}" if bad else "")
+    content, held = _together(ending, rows, scores, origin)
+    write_whole(path, content)
+    return Written(held, f"left out {bad:,} that {is_none(bad)}" if bad else "")
 
 
 def _read(rows: Rows) -> tuple[list[Score | None], list[str]]:
@@ -83,8 +92,8 @@ def _titles(rows: Rows) -> list[str]:
 
 def _together(
     ending: str, rows: Rows, scores: Sequence[Score | None], origin: Mapping[str, Any]
-) -> bytes:
-    """All pieces in one file of that ending."""
+) -> tuple[bytes, int]:
+    """All pieces in one file of that ending, and how many those are."""
     found = [(s, t) for s, t in zip(scores, _titles(rows), strict=True) if s is not None]
     if not found:
         raise ValueError(f"nothing to write as {ending}: no row holds music")
@@ -95,10 +104,10 @@ def _together(
     about = {**origin, "pieces": f"{held} of {len(scores)}"}
     title = f"{origin.get('command', 'music')} {origin.get('bundle', '')}".strip()
     if ending == ".wav":
-        return to_wav(medley, title=title, about=about)
+        return to_wav(medley, title=title, about=about), held
     if ending == ".mid":
-        return to_midi(medley, title=title, about=about)
-    return to_musicxml(medley, title=title, about=about)
+        return to_midi(medley, title=title, about=about), held
+    return to_musicxml(medley, title=title, about=about), held
 
 
 def _within_limit(found: list[tuple[Score, str]]) -> list[tuple[Score, str]]:

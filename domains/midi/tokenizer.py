@@ -9,7 +9,9 @@ out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
 
@@ -65,3 +67,15 @@ def build_tokenizer(
         max_token_length=max_token_length,
         progress=progress,
     )
+
+
+def holds_one_voice(bundle: Path) -> bool:
+    """Whether a bundle has only seen tunes of one voice: no token that it has learned has a `;`.
+
+    A folder that is not there, or holds no tokenizer, is not said to.
+    """
+    try:
+        found = json.loads((bundle / "tokenizer.json").read_text(encoding="utf-8"))
+        return not any(";" in token and len(token) > 1 for token in found["model"]["vocab"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

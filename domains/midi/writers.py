@@ -17,6 +17,7 @@ from typing import Any
 
 from domains.midi.medley import Medley, Section, as_medley, check_program, check_tempo, plain
 from domains.midi.notation import STEPS_PER_QUARTER, Event, Score
+from domains.midi.reading.midi.events import EXACT_BARS
 from tvae_core.cells import clean
 
 TICKS_PER_QUARTER = 480
@@ -85,6 +86,7 @@ def to_midi(
     texts = [b"\x03" + plain(title).encode()] if title else []
     if about:
         texts.append(b"\x01" + about_text(about).encode())
+    texts.append(b"\x7f" + EXACT_BARS)
     return _with_texts(score.dumps_midi(), texts)
 
 
@@ -97,10 +99,10 @@ def _ticks(voice: tuple[Event, ...], start: int) -> list[tuple[int, int, int]]:
 
 
 def _with_texts(midi: bytes, texts: list[bytes]) -> bytes:
-    """The file with text events, each its kind and its bytes, at the first track's beginning.
+    """The file with meta events, each its kind and its bytes, at the first track's beginning.
 
     Standard MIDI Files 1.0: a chunk `MThd` of 14 bytes in all, then chunks `MTrk` with their
-    length in four bytes; a text event is FF, its kind, its length as a variable-length quantity.
+    length in four bytes; a meta event is FF, its kind, its length as a variable-length quantity.
     """
     added = b"".join(b"\x00\xff" + text[:1] + _quantity(len(text) - 1) + text[1:] for text in texts)
     length = int.from_bytes(midi[18:22], "big") + len(added)

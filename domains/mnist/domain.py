@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy.typing as npt
 
 from domains.mnist.images import read_image
+from domains.mnist.lost import why_lost
 from domains.mnist.render import DEFAULT_SIZE, digit_png
 from domains.mnist.scores import score_all, similarity
 from domains.mnist.text import SIZES, Levels, array_to_text, text_to_array
@@ -56,6 +57,12 @@ class MnistDomain(BundleDomain):
     def similarity(self, a: Sequence[str], b: Sequence[str]) -> FloatArray:
         """Ink that `a[i]` and `b[i]` share over ink in either, 0 to 1; NaN if invalid."""
         return similarity(a, b)
+
+    def why_lost(
+        self, given: Sequence[str], back: Sequence[str], bundle: Path | None
+    ) -> list[str | None]:
+        """Why digits do not come back from their own codes; see `domains.mnist.lost`."""
+        return why_lost(given, back, bundle)
 
     def render(self, text: str, *, size: int = DEFAULT_SIZE) -> Rendered:
         """A picture as PNG, upright, about `size` pixels a side.

@@ -7,6 +7,7 @@ size.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +15,17 @@ import numpy.typing as npt
 from domains.mnist.text import LEVELS, Levels
 from tvae_core.domain import DomainError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 Pixels = npt.NDArray[np.uint8]
 """Grey pixels, `(..., height, width)`, 0 (background) to 255 (ink)."""
 
 SIDE = 28
 """Side of an MNIST image."""
 _BOX = 20
+_CONTRAST = 100
+"""Levels between the light and the dark of what can be seen, from which it has a ground."""
 _MOST_PIXELS = 16_000_000
 _MOST_BYTES = 64_000_000
 _FORMATS = ("PNG", "PPM", "BMP", "GIF", "JPEG", "TIFF", "WEBP")
@@ -82,7 +88,7 @@ def read_image(path: Path, side: int) -> Levels:
 
     An image of 28 x 28 is taken as it is. Any other is cropped to its ink, scaled into 20 x 20
     pixels and centred by mass in 28 x 28, as MNIST was made (http://yann.lecun.com/exdb/mnist/).
-    Dark ink on a light ground is inverted.
+    Dark ink on a light ground is inverted; what is transparent is ground, see `opaque`.
 
     Raises:
         DomainError: no such file, no image, a huge or an empty one.
@@ -101,7 +107,7 @@ def read_pixels(path: Path) -> Pixels:
             width, height = image.size
             if width * height > _MOST_PIXELS:
                 raise DomainError(f"{path}: {width} x {height} pixels are too many for a digit")
-            grey = np.asarray(image.convert("L"), dtype=np.uint8)
+            grey, ground = opaque(image)
     except UnidentifiedImageError:
         raise DomainError(f"{path} is not an image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -110,10 +116,56 @@ def read_pixels(path: Path) -> Pixels:
         raise DomainError(
             f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from None
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(edge) > 127:
+    if ground is None:
+        ground = int(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    if ground > 127:
         grey = np.uint8(255) - grey
+    if not grey.any():
+        raise DomainError(f"{path}: a blank image")
     return grey if grey.shape == (SIDE, SIDE) else _fit(grey, path)
+
+
+def opaque(image: Image.Image) -> tuple[Pixels, int | None]:
+    """The grey levels of an image, with a plain ground where it is transparent.
+
+    The ground is black or white, whichever is farther from the ink. Where what can be seen has
+    light and dark of its own, it is ink on a ground that ends somewhere: that ground goes on, the
+    level that borders on what is transparent.
+
+    Returns:
+        `(height, width)` and the level of the ground; None for one that is not transparent.
+    """
+    if image.mode.startswith("I"):
+        return _eight_bits(np.asarray(image)), None
+    if not (image.mode.endswith(("A", "a")) or "transparency" in image.info):
+        return np.asarray(image.convert("L"), dtype=np.uint8), None
+    image = image.convert("RGBA")
+    grey = np.asarray(image.convert("RGB").convert("L"), dtype=np.float64)
+    alpha = np.asarray(image.getchannel("A"), dtype=np.float64)
+    if alpha.min() == 255:
+        return grey.astype(np.uint8), None
+    if not alpha.max():
+        return np.zeros(grey.shape, dtype=np.uint8), 0
+    alpha /= alpha.max()
+    ground = _ground(grey, alpha >= 0.5)
+    return np.round(grey * alpha + ground * (1 - alpha)).astype(np.uint8), ground
+
+
+def _ground(grey: npt.NDArray[np.float64], seen: npt.NDArray[np.bool_]) -> int:
+    """The level of the ground of an image, of which only a part can be seen."""
+    low, middle, high = np.percentile(grey[seen], (5, 50, 95))
+    if high - low <= _CONTRAST:
+        return 0 if middle > 127 else 255
+    inner = np.pad(seen, 1, constant_values=True)
+    inner = inner[:-2, 1:-1] & inner[2:, 1:-1] & inner[1:-1, :-2] & inner[1:-1, 2:]
+    rim = seen & ~inner
+    return round(float(np.median(grey[rim if rim.any() else seen])))
+
+
+def _eight_bits(levels: npt.NDArray[np.generic]) -> Pixels:
+    """Grey levels of 16 bits as 8; Pillow itself would cut them off at 255."""
+    wide = np.asarray(levels, dtype=np.int64).clip(0, 65535)
+    return np.asarray(wide >> 8 if wide.max(initial=0) > 255 else wide, dtype=np.uint8)
 
 
 def _fit(grey: Pixels, path: Path) -> Pixels:

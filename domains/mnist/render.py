@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from domains.mnist.scores import digit_or_none
 from domains.mnist.text import LEVELS, Levels, text_to_array
+from tvae_core.cells import Written, is_none
 from tvae_core.files import json_text, write_whole
 
 DEFAULT_SIZE = 280
@@ -74,11 +75,19 @@ def grid_png(
     return png(sheet, about)
 
 
-def write_sheet(path: Path, rows: Sequence[Mapping[str, Any]], origin: Mapping[str, Any]) -> None:
-    """Writes the `text` of each row as a sheet, with its provenance inside; see `grid_png`."""
+def write_sheet(
+    path: Path, rows: Sequence[Mapping[str, Any]], origin: Mapping[str, Any]
+) -> Written:
+    """Writes the `text` of each row as a sheet, with its provenance inside; see `grid_png`.
+
+    Returns:
+        How many digits are on it, and what became of the other rows.
+    """
     texts = [str(row["text"]) for row in rows]
     columns = len(texts) if len(texts) <= 12 else min(40, int(np.ceil(np.sqrt(len(texts)))))
     write_whole(path, grid_png(texts, columns, about=origin))
+    bad = sum(digit_or_none(text) is None for text in texts)
+    return Written(len(texts) - bad, f"crossed out {bad:,} that {is_none(bad)}" if bad else "")
 
 
 def png(grey: Grey, about: Mapping[str, Any] | None = None) -> bytes:

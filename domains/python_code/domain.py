@@ -15,6 +15,7 @@ from domains.python_code.scores import score_all
 from domains.python_code.syntax import Problem, kind, statement
 from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
+from tvae_core.words_lost import words_lost
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The trained bundle that ships with the domain."""
@@ -70,6 +71,12 @@ class PythonDomain(BundleDomain):
         """The kind of each statement (`assign`, `call`, `return`, ...); empty for what is none."""
         found = (statement(text) for text in texts)
         return ["" if isinstance(each, Problem) else kind(each.node) for each in found]
+
+    def why_lost(
+        self, given: Sequence[str], back: Sequence[str], bundle: Path | None
+    ) -> list[str | None]:
+        """Which words of lines their own codes lose, and which characters are spelt out."""
+        return [words_lost(*pair, bundle) for pair in zip(given, back, strict=True)]
 
     def render(self, text: str) -> Rendered:
         """The line with its syntax highlighted, as SVG.

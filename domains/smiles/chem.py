@@ -6,9 +6,11 @@ module imports neither torch nor transformers, so worker processes start fast.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,11 +26,9 @@ MAX_ATOMS = 500
 """Most atoms of a molecule, hydrogens aside: many scores take time that grows with their square."""
 MAX_RINGS = 100
 """Most rings: substructures of one large cage are found in more ways than can be waited for."""
-MAX_BLOCK_ATOMS = 999
-"""Most atoms of a mol block, hydrogens included: what its version 2000 can count."""
 _SHORT = 200
 """Characters of a SMILES that cannot have too many atoms or rings."""
-_COUNTS = re.compile(r"^M  V30 COUNTS +(\d+) +(\d+)", re.MULTILINE)
+_REACTION = re.compile(r"(?<!-)>")
 
 _PARSE = Chem.SmilesParserParams()
 _PARSE.allowCXSMILES = False
@@ -43,6 +43,41 @@ _SYNTAX_ONLY.removeHs = False
 _quiet_lock = threading.Lock()
 _quiet_depth = 0
 _quiet_block: Any = None
+
+
+class _Messages(logging.Handler):
+    """Keeps what RDKit logs in one thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = threading.get_ident()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread:
+            self.lines.append(re.sub(r"^\[[\d:]+\] ", "", record.getMessage().strip()))
+
+
+def messages_of(work: Callable[[], object]) -> list[str]:
+    """What RDKit logs while `work` is done, without its time stamps; inside `quiet` or outside."""
+    global _quiet_block
+    logger, kept = logging.getLogger("rdkit"), _Messages()
+    with _quiet_lock:
+        handlers, propagate = logger.handlers[:], logger.propagate
+        logger.handlers, logger.propagate = [kept], False
+        _quiet_block = None  # its end turns round what it finds, so it comes before new streams
+        states = [state.partition(":")[::2] for state in rdBase.LogStatus().split()]
+        rdBase.LogToPythonLogger()
+        try:
+            work()
+        finally:
+            rdBase.LogToCppStreams()
+            for name, state in states:
+                (rdBase.EnableLog if state == "enabled" else rdBase.DisableLog)(name)
+            if _quiet_depth:
+                _quiet_block = rdBase.BlockLogs()
+            logger.handlers, logger.propagate = handlers, propagate
+    return [line for line in kept.lines if line]
 
 
 @contextmanager
@@ -77,6 +112,8 @@ def parse(text: object) -> Chem.Mol | Problem:
     if not text.strip():
         return Problem("empty SMILES", -1)
     if len(text) > MAX_LENGTH:
+        if place := _REACTION.search(text):
+            return Problem("a reaction is not a molecule: '>' does not belong here", place.start())
         return Problem(
             f"SMILES of {len(text):,} characters, more than the {MAX_LENGTH:,} allowed", MAX_LENGTH
         )
@@ -112,33 +149,6 @@ def too_large(mol: Chem.Mol) -> str | None:
     return None
 
 
-def parse_block(block: str) -> Chem.Mol | Problem:
-    """The sanitised molecule of an MDL mol block, or what is wrong with it; never raises."""
-    if _block_atoms(block) > MAX_BLOCK_ATOMS:
-        return Problem(f"more than the {MAX_BLOCK_ATOMS:,} atoms allowed in a mol block", -1)
-    with quiet():
-        try:
-            loose = Chem.MolFromMolBlock(block, sanitize=False, removeHs=False)
-            large = None if loose is None else too_large(loose)
-            if large is not None:
-                return Problem(large, -1)
-            mol = None if loose is None else Chem.MolFromMolBlock(block)
-            if mol is not None:
-                empty = Problem("a molecule without atoms", -1)
-                return mol if mol.GetNumAtoms() else empty
-            reason = None if loose is None else refusal(loose)
-        except Exception:  # as in `parse`
-            reason = None
-    return Problem(reason[0] if reason else "not a readable MDL mol block", -1)
-
-
-def _block_atoms(block: str) -> int:
-    """Atoms that a mol block announces, or lines it has, whichever is more."""
-    told = [int(number[:9]) for pair in _COUNTS.findall(block) for number in pair]
-    lines = block.count("\n")
-    return max([*told, 0 if lines < 10 * MAX_BLOCK_ATOMS else lines])
-
-
 def _plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
@@ -146,6 +156,34 @@ def _plain(text: str) -> bool:
 def canonical(mol: Chem.Mol) -> str:
     """The canonical SMILES of a molecule, with its stereochemistry."""
     return str(Chem.MolToSmiles(mol))
+
+
+def canonical_form(mol: Chem.Mol, text: object = None) -> str | Problem:
+    """The canonical SMILES of a molecule, or why it has none that can be relied on; never raises.
+
+    Args:
+        mol: sanitised.
+        text: what it was read from, which is known to be read where it is the canonical form.
+    """
+    try:
+        written = canonical(mol)
+        if len(written) > MAX_LENGTH:
+            return Problem(
+                f"its canonical form has {len(written):,} characters, more than the "
+                f"{MAX_LENGTH:,} allowed",
+                -1,
+            )
+        if written == text:
+            return written
+        # of half-aromatic and dative bonds RDKit may write what it does not read
+        again = parse(written)
+        if isinstance(again, Problem) or (
+            len(written) > MAX_LENGTH // 2 and len(canonical(again)) > MAX_LENGTH
+        ):
+            return Problem("its canonical form is not read again", -1)
+    except Exception:  # RDKit's C++ layer raises whatever it likes
+        return Problem("RDKit cannot write this molecule as a SMILES", -1)
+    return written
 
 
 def plain_smiles(mol: Chem.Mol) -> str:
@@ -178,9 +216,12 @@ def _diagnose(text: str) -> Problem:
 
 
 def _odd_character(character: str) -> str:
+    if character in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029":
+        return "a SMILES has no line break"
     if character.isspace():
         return "a SMILES has no white space"
-    return f"character {character!a} does not belong in a SMILES"
+    name = "" if character.isascii() else unicodedata.name(character, "").lower()
+    return f"character {character!a}{f' ({name})' * bool(name)} does not belong in a SMILES"
 
 
 def _chemistry_problem(text: str, found: Scan) -> Problem:
@@ -233,8 +274,13 @@ def _explain(mol: Chem.Mol, problem: Any) -> tuple[str, int | None]:
             return f"{name} has a valence of {valence}, more than allowed", index
         if kind == "AtomKekulizeException" and "non-ring" in problem.Message():
             return f"{name} is written as aromatic (lower case) but is in no ring", index
-        return f"{name}: {problem.Message().strip()}", index
-    return str(problem.Message()).strip().splitlines()[0], None
+        return f"{name}: {counted_from_one(problem.Message().strip())}", index
+    return counted_from_one(str(problem.Message()).strip().splitlines()[0]), None
+
+
+def counted_from_one(message: str) -> str:
+    """A message of RDKit's with its atoms counted from 1, as everywhere else."""
+    return re.sub(r"\batom (?:# )?(\d+)", lambda found: f"atom {int(found[1]) + 1}", message)
 
 
 def _element(mol: Chem.Mol, index: int) -> str:

@@ -71,4 +71,5 @@ COMMANDS = DomainCommands(
     default_preset="smiles_base",
     extra=lambda folder: known_of_prepared_set(folder) | reference_of_prepared_set(folder),
     known=known_of_bundle,
+    unit="molecule",
 )

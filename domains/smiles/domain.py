@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rdkit import Chem
 
-from domains.smiles.chem import MAX_LENGTH, canonical, parse
+from domains.smiles.chem import canonical, canonical_form, parse
 from domains.smiles.render import DEFAULT_SIZE, draw_svg
 from domains.smiles.scores import FloatArray, score_all
 from domains.smiles.similarity import tanimoto
@@ -70,7 +70,7 @@ class SmilesDomain(BundleDomain):
                 one character can be blamed, its position.
         """
         mol = parse(text)
-        found = mol if isinstance(mol, Problem) else _written(mol, text)
+        found = mol if isinstance(mol, Problem) else canonical_form(mol, text)
         if isinstance(found, Problem):
             raise DomainError(found.reason, found.position if found.position >= 0 else None)
         assert not isinstance(mol, Problem)
@@ -94,6 +94,14 @@ class SmilesDomain(BundleDomain):
 
         return molecule_features(texts)
 
+    def why_lost(
+        self, given: Sequence[str], back: Sequence[str], bundle: Path | None
+    ) -> list[str | None]:
+        """Why molecules do not come back from their own codes; see `domains.smiles.lost`."""
+        from domains.smiles.lost import why_lost
+
+        return why_lost(given, back, bundle)
+
     def render(
         self,
         text: str,
@@ -115,31 +123,8 @@ class SmilesDomain(BundleDomain):
 
 def _verdict(text: object) -> Verdict:
     mol = parse(text)
-    written = mol if isinstance(mol, Problem) else _written(mol, text)
+    written = mol if isinstance(mol, Problem) else canonical_form(mol, text)
     if isinstance(written, Problem):
         place = written.position if written.position >= 0 else None
         return Verdict(False, reason=written.reason, position=place)
     return Verdict(True, canonical=written)
-
-
-def _written(mol: Chem.Mol, text: object) -> str | Problem:
-    """The canonical form of a parsed text, or why it has none that can be relied on."""
-    try:
-        written = canonical(mol)
-        if len(written) > MAX_LENGTH:
-            return Problem(
-                f"its canonical form has {len(written):,} characters, more than the "
-                f"{MAX_LENGTH:,} allowed",
-                -1,
-            )
-        if written == text:
-            return written
-        # of half-aromatic and dative bonds RDKit may write what it does not read
-        again = parse(written)
-        if isinstance(again, Problem) or (
-            len(written) > MAX_LENGTH // 2 and len(canonical(again)) > MAX_LENGTH
-        ):
-            return Problem("its canonical form is not read again", -1)
-    except Exception:  # RDKit's C++ layer raises whatever it likes
-        return Problem("RDKit cannot write this molecule as a SMILES", -1)
-    return written

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 from domains.smiles.commands import COMMANDS
 from domains.smiles.files import FORMATS, check_writable, write_molecules
+from domains.smiles.given import without_maps
 from domains.smiles.scores import score_all
+from tvae_core.cells import Written
 from tvae_core.cli import CommandError, run_command
 from tvae_core.commands import (
     add_run_arguments,
@@ -21,6 +23,7 @@ from tvae_core.commands import (
     read_checkpoint_first,
 )
 from tvae_core.steps import walk
+from tvae_core.verbs.telling import check_ends
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise CommandError(f"--steps must be at least 2, not {args.steps}", 2)
     for text in (first, last):
         domain.from_text(text)
+    first, last = (
+        without_maps("interpolate", n, t) for n, t in zip("AB", (first, last), strict=True)
+    )
     if args.output:
         check_writable(args.output, args.format)
     space = open_space(args, domain)
@@ -52,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.fidelity,
         args.distinct,
     )
+    check_ends(COMMANDS, space, ends, (points[0].text, points[-1].text), args.fidelity)
     verdicts = domain.check([point.text for point in points])
     texts = [v.canonical or p.text for v, p in zip(verdicts, points, strict=True)]
     scores = score_all(texts, ["qed", "sa", "logp", "weight", "similarity"], reference=ends[0])
@@ -91,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "cycles": space.cycles,
         }
         write_molecules(args.output, rows, args.format, origin)
-        print(f"wrote {len(rows)} molecules to {args.output}", file=sys.stderr)
+        print(Written.of(rows).line("molecule", args.output), file=sys.stderr)
     return 0
 
 

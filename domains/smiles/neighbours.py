@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel import Funnel, FunnelOptions
+from domains.smiles.given import without_maps
+from tvae_core.cells import Written
 from tvae_core.cli import Bar, CommandError, positive_int, run_command
 from tvae_core.commands import (
     add_beams_argument,
@@ -21,6 +23,7 @@ from tvae_core.commands import (
     parser_for,
     read_checkpoint_first,
 )
+from tvae_core.verbs.telling import check_back
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.bundle, (item,) = read_checkpoint_first(args.items, 1, COMMANDS)
     domain = COMMANDS.domain
     domain.from_text(item)
+    item = without_maps("neighbours", "ITEM", item)
     if args.fidelity == "auto":
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
     if args.output:
@@ -49,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = space.neighbours(
         centre, args.n, args.radius, args.seed, args.fidelity, Bar("decode", "molecule")
     )
+    check_back("neighbours", COMMANDS, space, {"ITEM": centre})
     funnel = Funnel(options, load_known(space.bundle.path), centre)
     funnel.add(found.texts)
     result = funnel.result()
@@ -74,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "beams": space.beams,
         }
         write_molecules(args.output, rows, args.format, origin)
-        print(f"wrote {len(rows)} molecules to {args.output}", file=sys.stderr)
+        print(Written.of(rows).line("molecule", args.output), file=sys.stderr)
     return 0
 
 

@@ -24,9 +24,10 @@ from domains.smiles.scores import scaffold as murcko
 from domains.smiles.syntax import Problem
 from domains.smiles.user_function import UserFunction
 from tvae_core.expressions import Expression
-from tvae_core.limits import Bounds
+from tvae_core.limits import Bounds, missed_bounds
 from tvae_core.limits import check_bounds as check_limits
-from tvae_core.optimise_types import Scored
+from tvae_core.optimise_types import Call, Scored
+from tvae_core.verbs.objective import unscored
 
 DERIVED = ("plogp", "plogp_raw", "ring_penalty")
 """Scores made of others."""
@@ -156,6 +157,22 @@ class MoleculeObjective:
         values = self._values(mols, [*bounds, *(["similarity"] if self.similarity else [])])
         missed = self._violation(mols, values, bounds)
         return np.where([isinstance(mol, Problem) for mol in mols], np.inf, missed)
+
+    def why_unlisted(self, call: Call) -> str:
+        """Why a call is not among the results: what has no value, which constraints it misses."""
+        mol = parse(call.text)
+        if isinstance(mol, Problem):
+            return mol.reason
+        reasons = [f"{name} has no value" for name in unscored(call, self.targets)]
+        reasons = list(dict.fromkeys([*reasons, *missed_bounds(call.values, self.bounds)]))
+        if reasons and any(not atom.GetAtomicNum() for atom in mol.GetAtoms()):
+            reasons.append("it has an attachment point or wildcard (*) in place of an atom")
+        alerts = alerts_of(mol, self._catalogs) if self._catalogs else []
+        if alerts:
+            reasons.append(f"it has alerts ({', '.join(alerts)})")
+        if self._query is not None and not mol.HasSubstructMatch(self._query):
+            reasons.append(f"it does not contain {self.scaffold}")
+        return ", ".join(reasons)
 
     def _values(
         self, mols: Sequence[Chem.Mol | Problem], names: Sequence[str]

@@ -21,6 +21,7 @@ from typing import Any
 from domains.smiles.commands import COMMANDS
 from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel_types import parse_limits
+from domains.smiles.given import without_maps
 from domains.smiles.objectives import MoleculeObjective, parse_objectives, score_names
 from domains.smiles.optimise_benchmark import add_benchmark_arguments, run_benchmark
 from domains.smiles.optimise_report import (
@@ -31,10 +32,12 @@ from domains.smiles.optimise_report import (
     table,
     write_history,
 )
+from tvae_core.cells import Written
 from tvae_core.cli import CommandError, CommandParser, run_command
 from tvae_core.commands import add_space_arguments, open_space, parser_for
 from tvae_core.files import check_file
 from tvae_core.limits import bounds_of
+from tvae_core.names import counted
 from tvae_core.plots import plot_format
 from tvae_core.verbs.arguments import with_values
 from tvae_core.verbs.search import (
@@ -46,6 +49,7 @@ from tvae_core.verbs.search import (
     run,
     settings_of,
 )
+from tvae_core.verbs.telling import check_back
 
 
 def _parser() -> CommandParser:
@@ -108,10 +112,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
     if args.benchmark is not None:
         return run_benchmark(args)
+    if args.start is not None:
+        args.start = without_maps("optimise", "--start", args.start)
     objective = _objective(args)
     _check_outputs(args)
     space = open_space(args, COMMANDS.domain)
     search = begin(args, space, objective, objective.start, objective.targets)
+    if search.start is not None:
+        check_back("optimise", COMMANDS, space, {"--start": search.start})
     origin: dict[str, object] = {
         "bundle": space.bundle.hash,
         "seed": search.seed,
@@ -126,12 +134,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     run(search, tell_best=len(args.target) == 1, save=kept, every=SAVE_SECONDS)
     found = best_calls(search, objective.targets)
     if len(objective.targets) > 1:
-        print(f"Pareto front of {', '.join(objective.targets)}: {len(found)} molecules")
+        print(f"Pareto front of {', '.join(objective.targets)}: {counted(len(found), 'molecule')}")
     print(table(found))
     print(summary(search, objective.targets))
     if args.output:
-        write_molecules(args.output, rows_of(found), args.format, origin)
-        print(f"wrote {len(found):,} molecules to {args.output}", file=sys.stderr)
+        rows = rows_of(found)
+        write_molecules(args.output, rows, args.format, origin)
+        print(Written.of(rows).line("molecule", args.output), file=sys.stderr)
     if args.plot:
         draw(search, objective.targets, Path(args.plot), origin)
     return 0

@@ -1,37 +1,65 @@
-"""Molecules from a file of one's own: .smi, .csv, .tsv, .sdf, each also with .gz.
+"""Molecules from a file of one's own: SMILES lines, tables, MDL mol blocks; each also with .gz.
 
-    texts, rejected = read_molecules("actives.csv", column="structure")
+    file = MoleculeFile(Path("actives.csv"), column="structure")
+    for row in file.rows():
+        print(row.line, row.smiles or row.reason, row.changes)
 
-Lines that are no molecule are not fatal: they come back with their line number and the reason.
-`read_rows` gives every row with its line and name, and `columns_of` a table's header.
+The one reader, for `data_prep.smiles --input`, the Batch page and scripts. The format follows the
+ending: .smi, .smiles and .txt are a SMILES a line and, after white space, a name; .csv, .tsv,
+.jsonl and .parquet are tables, see `tvae_core.support.tables`; .sdf, .sd and .mol hold mol blocks.
+A row that is no molecule is not fatal: it comes with its line and the reason. `read_molecules`,
+`read_rows` and `columns_of` are short forms.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from domains.smiles.chem import canonical, parse, parse_block, unknown_name
+from domains.smiles.chem import parse, unknown_name
 from domains.smiles.parallel import CHEAP, Progress, Workers
+from domains.smiles.reading.account import Account
+from domains.smiles.reading.mol_block import read_block
+from domains.smiles.reading.sdf import SdfRecords
+from domains.smiles.reading.texts import Change, Found, read_smiles, str_problem
 from domains.smiles.syntax import Problem
+from tvae_core.support.lines import MAX_LINE, TableError, TextLines
+from tvae_core.support.tables import KINDS, Table, kind_of, open_table
 
-SMILES_COLUMNS = ("smiles", "canonical_smiles", "smi", "structure")
+__all__ = [
+    "ENDINGS",
+    "NAME_COLUMNS",
+    "READER",
+    "SMILES_COLUMNS",
+    "TABLES",
+    "Account",
+    "MoleculeFile",
+    "RejectedLine",
+    "Row",
+    "columns_of",
+    "read_molecules",
+    "read_rows",
+    "str_problem",
+]
+
+READER = "molecules 2"
+"""What a prepared set's manifest says about the reader of its molecules."""
+
+SMILES_COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure")
 """Column names recognised, in any case, when none is given."""
 
 NAME_COLUMNS = ("name", "id", "title", "compound", "compound_name", "compound_id", "molecule_id")
 """Column names recognised, in any case, as what a molecule is called."""
 
-MAX_BYTES = 2 << 30
-"""Bytes of the largest file that is read, unpacked."""
-
-_LINES = (".smi", ".smiles", ".txt")
-_TABLES = (".csv", ".tsv")
-_SDF = (".sdf", ".sd")
+LINES = (".smi", ".smiles", ".txt")
+TABLES = tuple(kind for kind in KINDS if kind != ".json")
+BLOCKS = (".sdf", ".sd", ".mol")
+ENDINGS = (*LINES, *TABLES, *BLOCKS)
+_BLOCK = 20_000
+_MARKS = {",": "commas", ";": "semicolons"}
 
 
 class RejectedLine(NamedTuple):
@@ -46,44 +74,163 @@ class Row(NamedTuple):
     """A row of a file.
 
     Attributes:
-        line: counted from 1.
-        text: SMILES, canonical from an .sdf; the title of an .sdf record that is no molecule.
+        line: counted from 1; the first of a row of several lines.
+        text: SMILES as the file has it; the title of an .sdf record.
         name: what the file calls it; empty if nothing.
         reason: why it is no molecule; None for one that is.
+        smiles: canonical, after the changes; empty for what is no molecule.
+        changes: what was dropped or changed in it.
     """
 
     line: int
     text: str
     name: str = ""
     reason: str | None = None
+    smiles: str = ""
+    changes: tuple[Change, ...] = ()
 
 
-def read_molecules(
-    path: str | Path,
-    column: str | None = None,
-    jobs: int = 1,
-    progress: Progress | None = None,
-) -> tuple[list[str], list[RejectedLine]]:
-    """Reads the molecules of a file.
+class _Raw(NamedTuple):
+    """A row before it is read as a molecule; `form` is what `text` is: smiles, line, or block."""
 
-    Args:
-        path: the format follows the ending. A .smi line is a SMILES and, after white space, a name;
-            lines that begin with `#` and a header line `SMILES ...` are skipped.
-        column: the column of a table that holds the SMILES; by default one of `SMILES_COLUMNS`, or
-            the only one.
-        jobs: processes for checking, used for many molecules.
-        progress: called as `progress(done, total)` while checking.
+    line: int
+    text: str
+    name: str = ""
+    problem: str = ""
+    form: str = "smiles"
 
-    Returns:
-        The SMILES that are molecules, as written in the file (canonical for .sdf), in its order;
-        and the rows that are not.
 
-    Raises:
-        ValueError: the file cannot be read, is empty, has an unknown ending or not that column.
+class MoleculeFile:
+    """A file of molecules.
+
+    Attributes:
+        columns: names of the columns of a table; none for other files.
+        skipped: lines that are no rows, by kind; complete after the last row.
     """
-    rows = read_rows(path, column, jobs, progress)
-    rejected = [RejectedLine(r.line, r.text, r.reason) for r in rows if r.reason is not None]
-    return [row.text for row in rows if row.reason is None], sorted(rejected)
+
+    def __init__(self, path: Path, column: str | None = None) -> None:
+        """Opens a file by its ending.
+
+        Args:
+            path: where it is.
+            column: the column of a table that holds the SMILES; by default one of
+                `SMILES_COLUMNS`.
+
+        Raises:
+            TableError: (a `ValueError`) it cannot be read, is empty, has an unknown ending, or not
+                that column.
+        """
+        self.path, self.skipped = path, Counter[str]()
+        self._asked = column is not None
+        kind = kind_of(path)
+        if kind not in ENDINGS:
+            known = ", ".join(ENDINGS)
+            raise TableError(
+                f"{path}: unknown file ending; molecules are read from {known} (also .gz)"
+            )
+        if column is not None and kind not in TABLES:
+            raise TableError(f"{path}: only a table has columns; leave the column out for {kind}")
+        self.table: Table | None = None
+        self.columns: list[str] = []
+        if kind in TABLES:
+            self.table = open_table(path)
+            self.columns = self.table.names
+            self._place = _smiles_place(self.table, column)
+        else:
+            self._lines = TextLines(path)
+            self._records = SdfRecords(self._lines) if kind in BLOCKS else None
+
+    @property
+    def notes(self) -> list[str]:
+        """What there is to tell about how the file was read; complete after the last row."""
+        if self.table is not None:
+            return self.table.notes + self._column_notes()
+        notes = self._lines.notes
+        missing = self._records.missing if self._records else []
+        if missing:
+            notes.append(
+                f"a line $$$$ is missing in {len(missing):,} "
+                f"{'place' if len(missing) == 1 else 'places'}, first before line {missing[0]}; "
+                "read as if it were there"
+            )
+        return notes
+
+    def _column_notes(self) -> list[str]:
+        """Which column was taken, where it is neither the one asked for nor `smiles`."""
+        name = self.columns[self._place]
+        if self._asked or self.table is None or name.lower() == SMILES_COLUMNS[0]:
+            return []
+        listed = self.table.listed()
+        return [f"has no column {SMILES_COLUMNS[0]!r}; it has: {listed}; taken: {name!r}"]
+
+    def progress(self) -> tuple[int, int]:
+        """How much of the file has been read, of how much."""
+        source = self._lines if self.table is None else self.table
+        return source.done, source.total
+
+    def rows(self, jobs: int = 1, progress: Progress | None = None) -> Iterator[Row]:
+        """Every row, in the file's order, read as a molecule.
+
+        Args:
+            jobs: processes, used for many molecules.
+            progress: called as `progress(done, total)`, in bytes (rows of a parquet file).
+
+        Raises:
+            TableError: the file is damaged, or holds no rows.
+        """
+        raw = self._raw()
+        any_rows = False
+        with Workers(jobs) as workers:
+            while block := list(islice(raw, _BLOCK)):
+                any_rows = True
+                found = workers.map(_read, block, chunk=500, pays_from=CHEAP)
+                for row, result in zip(block, found, strict=True):
+                    yield _row(row, result)
+                if progress is not None:
+                    progress(*self.progress())
+        if not any_rows:
+            total = sum(self.skipped.values()) - self.skipped["empty lines"]
+            what = "holds no molecules" if total else "is empty, it holds no molecules"
+            raise TableError(f"{self.path} {what}")
+
+    def _raw(self) -> Iterator[_Raw]:
+        if self.table is not None:
+            return self._table_rows(self.table)
+        return self._line_rows() if self._records is None else self._block_rows(self._records)
+
+    def _line_rows(self) -> Iterator[_Raw]:
+        first = True
+        for line in self._lines:
+            text = line.text.strip()
+            if line.too_long:
+                problem = f"a line longer than {MAX_LINE >> 10:,} KB"
+                yield _Raw(line.number, text, "", problem, "line")
+            elif not text:
+                self.skipped["empty lines"] += 1
+            elif text.startswith("#"):
+                self.skipped["comments"] += 1
+            elif first and _is_header(text):
+                self.skipped["header lines"] += 1
+                first = False
+            else:
+                smiles, name = _cut_line(text)
+                yield _Raw(line.number, smiles, name, "", "line")
+                first = False
+
+    def _table_rows(self, table: Table) -> Iterator[_Raw]:
+        lowered = [name.lower() for name in table.names]
+        places = [lowered.index(name) for name in NAME_COLUMNS if name in lowered]
+        named = [p for p in places if table.holds_text(p) and p != self._place][:1]
+        self.skipped["header lines"] = int(table.header > 0)
+        for row in table.rows([self._place, *named]):
+            name = row.values[1].strip() if named and not row.problem else ""
+            yield _Raw(row.line, row.values[0], name, row.problem)
+        self.skipped["empty lines"] = table.empty
+
+    def _block_rows(self, records: SdfRecords) -> Iterator[_Raw]:
+        for record in records:
+            yield _Raw(record.line, record.block, record.title, record.problem, "block")
+        self.skipped["empty records"] = records.empty
 
 
 def read_rows(
@@ -92,157 +239,116 @@ def read_rows(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Reads every row of a file, in its order; the arguments and errors of `read_molecules`."""
-    ending = _ending(path)
-    if column is not None and ending not in _TABLES:
-        raise ValueError(f"{path}: only a table has columns; leave the column out for {ending}")
-    text = _read_text(path)
-    if not text.strip():
-        raise ValueError(f"{path}: the file is empty")
-    if ending in _SDF:
-        found = list(_sdf_records(text))
-    elif ending in _TABLES:
-        found = list(_table_rows(path, text, ending, column))
-    else:
-        found = list(_smi_lines(text))
-    if not found:
-        raise ValueError(f"{path}: the file holds no molecules")
-    looked = [i for i, row in enumerate(found) if row.reason is None]
-    with Workers(jobs) as workers:
-        reasons = workers.map(
-            _refusals,
-            [found[i].text for i in looked],
-            chunk=2000,
-            pays_from=CHEAP,
-            progress=progress,
-        )
-    for i, reason in zip(looked, reasons, strict=True):
-        found[i] = found[i]._replace(reason=reason)
-    return found
+    """Every row of a file, in its order; see `MoleculeFile`, also for what is raised."""
+    return list(MoleculeFile(Path(path), column).rows(jobs, progress))
+
+
+def read_molecules(
+    path: str | Path,
+    column: str | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[list[str], list[RejectedLine]]:
+    """The canonical SMILES of the molecules of a file, in its order; and the rows that are none.
+
+    The arguments and errors are those of `MoleculeFile`.
+    """
+    rows = read_rows(path, column, jobs, progress)
+    rejected = [RejectedLine(r.line, r.text, r.reason) for r in rows if r.reason is not None]
+    return [row.smiles for row in rows if row.reason is None], rejected
 
 
 def columns_of(path: str | Path) -> list[str]:
     """The column names of a table; none for a file that is no table.
 
     Raises:
-        ValueError: the file cannot be read or has an unknown ending.
+        TableError: (a `ValueError`) the file cannot be read or has an unknown ending.
     """
-    ending = _ending(path)
-    if ending not in _TABLES:
-        return []
-    return next(_table(path, _read_text(path), ending), (0, list[str]()))[1]
+    path = Path(path)
+    return open_table(path).names if kind_of(path) in TABLES else []
 
 
-def _refusals(texts: Sequence[str]) -> list[str | None]:
-    found = (parse(text) for text in texts)
-    return [str_problem(mol) if isinstance(mol, Problem) else None for mol in found]
+def _smiles_place(table: Table, column: str | None) -> int:
+    """The place of the column of SMILES.
+
+    Raises:
+        TableError: there is no such column, or it cannot be told.
+    """
+    lowered = [name.lower() for name in table.names]
+    listed = ", ".join(repr(name[:40]) for name in table.names[:30])
+    if column is None:
+        for name in SMILES_COLUMNS:
+            if name in lowered:
+                return table.column(name)
+        if hint := _no_header(table.names):
+            raise TableError(f"{table.path}: {hint}")
+        what = "which column holds the SMILES? There are"
+        raise TableError(f"{table.path}: {what}: {listed}")
+    if column.lower() not in lowered:
+        hint = _no_header(table.names) or str(unknown_name("column", column, table.names))
+        raise TableError(f"{table.path} has no column {column!r}; it has: {table.listed()}; {hint}")
+    place = table.column(column)
+    if hint := _no_header([table.names[place]]):
+        raise TableError(f"{table.path}: {hint}")
+    return place
 
 
-def str_problem(problem: Problem) -> str:
-    """A problem as one phrase, with its 1-based character where one is known."""
-    where = f" (at character {problem.position + 1})" if problem.position >= 0 else ""
-    return f"{problem.reason}{where}"
+def _no_header(names: Sequence[str]) -> str:
+    """A hint where a header looks like a row; names of one atom (`C`, `S`) may be columns."""
+    for name in names:
+        mol = parse(name)
+        if not isinstance(mol, Problem) and mol.GetNumAtoms() > 1:
+            return (
+                "the first line looks like a molecule: no header? Put one before it, "
+                "such as smiles,name"
+            )
+    return ""
 
 
-def _ending(path: str | Path) -> str:
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    ending = suffixes[-1] if suffixes else ""
-    known = (*_LINES, *_TABLES, *_SDF)
-    if ending not in known:
-        raise ValueError(f"{path}: unknown file ending; molecules are read from {', '.join(known)}")
-    return ending
+def _is_header(text: str) -> bool:
+    """Whether a line names columns, separated by white space, commas or semicolons."""
+    word = text.replace(",", " ").replace(";", " ").split()[:1]
+    return bool(word) and word[0].strip("\"'").lower() in SMILES_COLUMNS
 
 
-def _read_text(path: str | Path) -> str:
-    try:
-        packed = str(path).lower().endswith(".gz")
-        with gzip.open(path) if packed else Path(path).open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise ValueError(f"{path}: not a whole gzip file") from None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(raw) > MAX_BYTES:
-        raise ValueError(f"{path}: larger than {MAX_BYTES >> 30} GB when unpacked")
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16", "replace")
-    return raw.decode("utf-8-sig", "replace")
+def _cut_line(text: str) -> tuple[str, str]:
+    """A SMILES with its extension, and the name after it: a word, or all up to the next tab."""
+    smiles, _, rest = text.partition("\t") if "\t" in text else text.partition(" ")
+    if " " in smiles or not smiles:
+        smiles, _, rest = text.partition(" ")
+    smiles, rest = smiles.strip(), rest.strip()
+    if rest.startswith("|"):
+        end = rest.find("|", 1)
+        if end < 0:
+            return text, ""
+        smiles, rest = f"{smiles} {rest[: end + 1]}", rest[end + 1 :].strip()
+    words = rest.split("\t") if "\t" in text else rest.split()
+    return smiles, words[0].strip() if words else ""
 
 
-def _smi_lines(text: str) -> Iterator[Row]:
-    first = True
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        if not (first and words[0].lower() in SMILES_COLUMNS):
-            yield Row(number, words[0], words[1] if len(words) > 1 else "")
-        first = False
+def _read(rows: Sequence[_Raw]) -> list[Found]:
+    return [_read_one(row) for row in rows]
 
 
-def _table(path: str | Path, text: str, ending: str) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and cells of the rows that are not empty, the header first."""
-    header_line = (text.lstrip("\r\n").splitlines() or [""])[0]
-    delimiter = "\t" if ending == ".tsv" else ","
-    if ending == ".csv" and "," not in header_line:
-        delimiter = next((mark for mark in ";\t" if mark in header_line), ",")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        for row in rows:
-            if row:
-                yield rows.line_num, [cell.strip() for cell in row]
-    except csv.Error as error:
-        raise ValueError(f"{path}: line {rows.line_num}: {error}") from None
+def _read_one(row: _Raw) -> Found:
+    if row.problem:
+        return Found("", row.problem)
+    if row.form == "block":
+        return read_block(row.text, row.line)
+    found = read_smiles(row.text)
+    if found.reason is not None and row.form == "line":
+        for mark, what in _MARKS.items():
+            before, there, _ = row.text.partition(mark)
+            if there and not isinstance(parse(before), Problem):
+                return Found("", f"separated by {what}: name it .csv")
+    return found
 
 
-def _table_rows(path: str | Path, text: str, ending: str, column: str | None) -> Iterator[Row]:
-    rows = _table(path, text, ending)
-    _, header = next(rows)
-    index = _column_index(path, header, column)
-    lowered = [name.lower() for name in header]
-    called = next((lowered.index(name) for name in NAME_COLUMNS if name in lowered), None)
-    for line, row in rows:
-        name = row[called] if called is not None and called < len(row) else ""
-        yield Row(line, row[index] if index < len(row) else "", name)
+def _row(raw: _Raw, found: Found) -> Row:
+    text = raw.name if raw.form == "block" else raw.text.strip()
+    return Row(raw.line, _shown(text), _shown(raw.name), found.reason, found.smiles, found.changes)
 
 
-def _column_index(path: str | Path, header: list[str], column: str | None) -> int:
-    lowered = [name.lower() for name in header]
-    listed = ", ".join(repr(name) for name in header)
-    if column is not None:
-        if column in header:
-            return header.index(column)
-        if column.lower() in lowered:
-            return lowered.index(column.lower())
-        raise ValueError(f"{path}: {unknown_name('column', column, header)} (columns: {listed})")
-    for name in SMILES_COLUMNS:
-        if name in lowered:
-            return lowered.index(name)
-    raise ValueError(f"{path}: which column holds the SMILES? There are: {listed}")
-
-
-def _sdf_records(text: str) -> Iterator[Row]:
-    start, record = 1, list[str]()
-    lines = text.splitlines()
-    for number, line in enumerate([*lines, "$$$$"], start=1):
-        if not line.startswith("$$$$"):
-            record.append(line)
-            continue
-        if any(part.strip() for part in record):
-            smiles, reason = _sdf_molecule("\n".join(record) + "\n")
-            title = record[0].strip()
-            yield Row(start, smiles, title) if smiles else Row(start, title, title, reason)
-        start, record = number + 1, []
-
-
-def _sdf_molecule(block: str) -> tuple[str, str]:
-    """The canonical SMILES of a record, or an empty one and the reason."""
-    mol = parse_block(block)
-    if isinstance(mol, Problem):
-        return "", mol.reason
-    try:
-        return canonical(mol), ""
-    except Exception:  # RDKit's C++ invariants surface as RuntimeError, among others
-        return "", "RDKit cannot write this molecule as a SMILES"
+def _shown(text: str) -> str:
+    """A text that can be written: what was no UTF-8 in it (see `TextLines`) as question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -25,8 +25,10 @@ from domains.smiles.conditional import add_target_argument, check_targets, steer
 from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel import Funnel, FunnelOptions, FunnelResult
 from domains.smiles.funnel_types import parse_limits
+from domains.smiles.given import without_maps
 from domains.smiles.scale_command import add_scale_arguments, check_long, is_long, run_long
 from domains.smiles.stability import decode_stability
+from tvae_core.cells import Written
 from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
 from tvae_core.commands import (
     add_drawing_arguments,
@@ -42,6 +44,8 @@ from tvae_core.generate import BATCH
 from tvae_core.prior import PRIORS
 from tvae_core.space import LatentSpace
 from tvae_core.verbs.arguments import with_values
+from tvae_core.verbs.output import number, ranked_columns
+from tvae_core.verbs.telling import check_back
 
 SHOWN = ("qed", "sa", "logp", "weight")
 
@@ -108,12 +112,12 @@ def _raw(space: LatentSpace, args: Any) -> None:
     print(f"wrote {args.n:,} strings to {args.output}", file=sys.stderr)
 
 
-def _print_best(result: FunnelResult, rows: Sequence[dict[str, object]], most: int = 20) -> None:
+def _print_best(rows: Sequence[dict[str, object]], heads: Sequence[str], most: int = 20) -> None:
+    wide = [max(7, len(head)) for head in heads]
     print()
-    print("  ".join(f"{name:>7}" for name in SHOWN) + "  smiles")
+    print("  ".join(f"{h:>{w}}" for h, w in zip(heads, wide, strict=True)) + "  smiles")
     for row in rows[:most]:
-        values = [row.get(name) for name in SHOWN]
-        cells = [f"{v:>7.3g}" if isinstance(v, float) else f"{'-':>7}" for v in values]
+        cells = [f"{number(row.get(head)):>{w}}" for head, w in zip(heads, wide, strict=True)]
         print("  ".join(cells) + f"  {row['smiles']}")
     if len(rows) > most:
         print(f"... and {len(rows) - most:,} more; -o FILE writes them all")
@@ -171,12 +175,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError(f"-o and --rejected name the same file: {args.output}")
     if args.reference is not None:
         COMMANDS.domain.from_text(args.reference)
+        args.reference = without_maps("sample", "--reference", args.reference)
     wanted = check_targets(args)
     if is_long(args):
         if wanted:
             raise ValueError("--target-property is not for long runs: take -n 50000 or less")
         check_long(args)
     space = open_space(args, COMMANDS.domain)
+    if args.reference is not None and not args.raw:
+        (verdict,) = COMMANDS.domain.check([args.reference])
+        reference = verdict.canonical or args.reference
+        check_back("sample", COMMANDS, space, {"--reference": reference})
     origin = _origin(space, args)
     check_search(args, origin["temperature"])
     if is_long(args):
@@ -202,9 +211,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print_funnel(result, args)
     if args.output:
         write_molecules(args.output, rows, args.format, origin)
-        print(f"wrote {len(rows):,} molecules to {args.output}", file=sys.stderr)
+        print(Written.of(rows).line("molecule", args.output), file=sys.stderr)
     else:
-        _print_best(result, rows)
+        _print_best(rows, ranked_columns(SHOWN, options.sort))
     if args.rejected:
         write_molecules(args.rejected, [r.to_dict() for r in result.rejected], None, origin)
         print(f"wrote {len(result.rejected):,} rejected to {args.rejected}", file=sys.stderr)

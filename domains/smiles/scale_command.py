@@ -14,6 +14,7 @@ from domains.smiles.files import format_of
 from domains.smiles.funnel_types import FunnelOptions, FunnelResult
 from domains.smiles.scale_output import FORMATS_AT_SCALE
 from domains.smiles.scale_parts import Job
+from tvae_core.cells import Written
 from tvae_core.cli import CommandError, positive_int
 from tvae_core.commands import plain_drawing
 from tvae_core.space import LatentSpace
@@ -127,6 +128,6 @@ def run_long(
         engine=engine,
     )
     written = args.n if result is None else result.counts["ranked"]
-    what = "strings" if result is None else "molecules"
-    print(f"wrote {written:,} {what} to {args.output}", file=sys.stderr)
+    what = "string" if result is None else "molecule"
+    print(Written(written).line(what, args.output), file=sys.stderr)
     return result

@@ -257,7 +257,8 @@ def _bracket_parts(inner: str, start: int) -> int:
     symbol = match.group()
     if not (symbol in ELEMENTS | AROMATIC or _is_other_element(symbol)):
         if not (symbol[0].islower() and symbol[0] in AROMATIC):
-            raise _SyntaxProblemError(f"unknown element {symbol!r}", start + at)
+            hint = " (an R-group is written [*:1])" if symbol[0] == "R" else ""
+            raise _SyntaxProblemError(f"unknown element {symbol!r}{hint}", start + at)
         symbol = symbol[0]
     at += len(symbol)
     if symbol == "H" and inner[at : at + 1] == "@":

@@ -159,7 +159,7 @@ def test_molecules_page_runs_nothing_that_a_user_brings(
         {
             "name": "<img src=x onerror=window.hacked=1> :red[x].csv",
             "mimeType": "text/csv",
-            "buffer": "\n".join([f"name,smiles,{RUNS}", *rows[1:]]).encode(),
+            "buffer": "\n".join([f"name,smiles,{RUNS},n", *rows[1:]]).encode(),
         }
     )
     page.get_by_text("1 row is left out").wait_for()

@@ -124,6 +124,16 @@ def test_bad_files_are_one_clear_line(
     assert error.value.replace("\\", "").startswith(message)
 
 
+def test_what_was_changed_is_told(opened: Callable[..., AppTest]) -> None:
+    app = upload(opened("batch"), "mine.csv", b"smiles\nCCO\n[CH3:1][OH:2]\nC1CC\nOCC\n")
+    told = " ".join(caption.value for caption in app.caption)
+    assert "4 rows (beside 1 header line): 2 kept, 1 rejected, 1 duplicate" in told
+    assert "1 row: atom maps removed (first in line 3)" in told
+    changed, refused = (frame.value for frame in app.dataframe[:2])
+    assert (list(changed["Line"]), list(changed["Change"])) == ([3], ["atom maps removed"])
+    assert list(refused["Line"]) == [4]
+
+
 def test_the_column_of_smiles_is_asked_for(opened: Callable[..., AppTest]) -> None:
     app = upload(opened("batch"), "odd.csv", b"a,b\nx,CCO\ny,CCN\n")
     assert not app.error

@@ -46,6 +46,7 @@ from domains.smiles.distributions import PROPERTIES, Difference, Distributions
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.objectives import parse_objective
 from domains.smiles.readers import Row
+from tests.molecule_cases import CASES, RIGHT, check
 from tvae_core.optimise import Search
 from tvae_core.space import LatentSpace
 
@@ -96,8 +97,17 @@ def test_rows_are_counted_and_kept_with_line_and_name() -> None:
     assert count_rows(Upload("a.csv", b"smiles\r\nC\r\nCC\r\n")) == 3
     table = b"smiles,Name\nOCC,<script>\nx,bad\n"
     found = read_batch(Upload("a.csv", table))
-    assert found.molecules == (Row(2, "CCO", "<script>"),)
+    assert found.molecules == (Row(2, "CCO", "<script>", smiles="CCO"),)
     assert [(row.line, row.name) for row in found.refused] == [(3, "bad")]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_files_as_people_have_them(name: str) -> None:
+    found = read_batch(Upload(name, (CASES / name).read_bytes()))
+    check(name, {row.line: row.reason or "" for row in found.refused}, found.account)
+    assert len(found.molecules) == found.account.kept + found.account.duplicates
+    assert all(row.changes for row in found.changed)
+    assert all(row.text == row.smiles for row in found.molecules)
 
 
 def test_a_file_is_reconstructed_row_by_row(bench: Workbench) -> None:

@@ -14,6 +14,16 @@ from domains.midi.examples import EXAMPLES
 from domains.midi.notation import parse_score
 from domains.midi.writers import to_midi
 from tests.apps.music_bundle import bundle_or_toy
+from tests.domains.midi.reading.midi_files import (
+    SCALE,
+    key,
+    midi_file,
+    name,
+    notes,
+    off,
+    on,
+    track,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {"sample_n": 24, "walk_steps": 4, "around_n": 8, "shape_n": 48, "map_n": 24}
@@ -36,8 +46,8 @@ def opened(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
 
     def open_page(page: str = "sample", **state: Any) -> AppTest:
         app = AppTest.from_file(str(ROOT / "apps" / "music.py"), default_timeout=250)
-        for key, value in (SMALL | state).items():
-            app.session_state[f"music_{key}"] = value
+        for setting, value in (SMALL | state).items():
+            app.session_state[f"music_{setting}"] = value
         if page == "sample":
             app.run()
         else:
@@ -129,10 +139,34 @@ def test_uploads(opened: Opened) -> None:
     assert not app.exception
     got = parse_score(app.text_input(key="music_tune").value)
     assert got.notes[:4] == parse_score(EXAMPLES["Yankee Doodle"]).notes[:4]
-    for name, data in (("x.mid", b"not music at all"), ("cut.mid", midi[:40]), ("no.abc", b"  ")):
-        app.file_uploader(key="music_tune_file").set_value((name, data, "audio/midi")).run()
+    for file, data in (("x.mid", b"not music at all"), ("cut.mid", midi[:40]), ("no.abc", b"  ")):
+        app.file_uploader(key="music_tune_file").set_value((file, data, "audio/midi")).run()
         assert not app.exception
-        assert any(name[1:] in error.value for error in app.error), name
+        assert any(file[1:] in error.value for error in app.error), file
+
+
+def test_parts_of_an_upload_are_chosen(opened: Opened) -> None:
+    app = opened("tune", tune_way="Upload")
+    tracks = [
+        track(name(f"P{part}"), key(0), *notes([60 + part + n % 5 for n in range(16)]))
+        for part in range(9)
+    ]
+    scale = [event for p in SCALE for event in (on(p, delta=6), off(p, delta=90))]
+    drums = track(*notes([36] * 8, channel=9))
+    data = midi_file(*tracks, track(name("Vocal"), key(0), *scale), drums)
+    app.file_uploader(key="music_tune_file").set_value(("song.mid", data, "audio/midi")).run()
+    assert not app.exception
+    (part,) = [box for box in app.selectbox if box.label == "Part, of 10"]
+    assert part.value == 9
+    captions = " ".join(caption.value for caption in app.caption)
+    assert "drums left out: 1 track, 8 notes" in captions
+    assert "more than 8 voices at once: choose a part" in captions
+    part.select(0).run()
+    assert not app.exception
+    assert app.text_input(key="music_tune").value.startswith("0 |4/4 C4:24C#4:24D4:24D#4:24|")
+    app.segmented_control(key="music_tune_grid").set_value(16).run()
+    assert not app.exception
+    assert "put on a grid of 1/16" in " ".join(caption.value for caption in app.caption)
 
 
 def test_pad_plays_its_points(opened: Opened) -> None:

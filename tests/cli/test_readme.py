@@ -55,6 +55,7 @@ BENCH_FLAGS = {
     "scaling": ["--lengths", "16,32", "--batch-sizes", "1,2", "--repeats", "1"],
     "mmd": ["--codes", "256", "--tiled-codes", "8"],
     "ceiling": ["--sizes", "64,128"],
+    "muon": ["--repeats", "1", "--batch-size", "4"],
 }
 
 

@@ -11,19 +11,29 @@ from pathlib import Path
 import music21
 import pytest
 
-from data_prep.midi import main
+from data_prep.midi import keep_together, main
 from data_prep.midi_corpus import (
     CHORALES,
     MELODIES,
+    READING,
     Tune,
     corpus_files,
     own_files,
     read_corpus,
     stored,
+    texts_of,
 )
 from data_prep.midi_windows import body, cut, distinct_tunes, melodies, windows
-from domains.midi.notation import format_score, parse_score
+from domains.midi.notation import (
+    MAX_BARS,
+    MAX_CHARACTERS,
+    Event,
+    Score,
+    format_score,
+    parse_score,
+)
 from tests.data_prep.bundles import bundle_of
+from tests.domains.midi.reading.midi_files import midi_file, name, notes, off, on, track
 from tvae_core.data import PreparedSet
 from tvae_core.known import KnownSet
 
@@ -57,6 +67,7 @@ def test_a_folder_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["domain"] == "midi"
     assert manifest["licence"] == "as the files"
+    assert manifest["reader"] == READING
     assert set(manifest["labels"]) == {"tunes", "deep"}
     with (out / "rejected.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -80,6 +91,54 @@ def test_a_folder_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert prepare(folder, "--transpositions", "2") == 0
     assert "0 files parsed, 3 from the cache" in capsys.readouterr().err
     assert {file.name: file.read_bytes() for file in out.glob("train/*.arrow")} == first
+
+
+def songs(folder: Path) -> Path:
+    """A song of ten parts, one of them out of range, a long one, and one off the grid."""
+    folder.mkdir()
+    many = [track(name(f"P{n}"), *notes([60 + n + p % 7 for p in range(20)])) for n in range(9)]
+    (folder / "many.mid").write_bytes(midi_file(*many, track(name("Low"), *notes([3] * 20))))
+    long = track(name("Long"), *notes([60 + p % 11 for p in range(4 * MAX_BARS + 40)]))
+    (folder / "long.mid").write_bytes(midi_file(long))
+    late = [e for p in range(40) for e in (on(60 + p % 9, delta=7), off(60 + p % 9, delta=89))]
+    (folder / "late.mid").write_bytes(midi_file(track(name("Late"), *late)))
+    return folder
+
+
+def test_one_bad_part_or_long_file_refuses_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = songs(tmp_path / "songs"), tmp_path / "data" / "mine"
+    assert prepare(folder, "--bars", "2") == 0
+    said = capsys.readouterr().err
+    assert "3 tunes (0 of them copies), 1 rejected" in said
+    assert "files: 3 hold music, 0 none that can be read; of 1 tunes the parts are read one" in said
+    assert "late.mid: notes lie 1.0 steps" in said
+    with (out / "rejected.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    reason = "D#-1 is out of the piano's range"
+    assert [(row["text"], row["reason"]) for row in rows] == [("many.mid@Low", reason)]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["files"] == {"read": 3, "all": 3}
+    assert prepare(folder, "--bars", "2", "--grid", "16") == 0
+    assert "late.mid: put on a grid of 1/16" in capsys.readouterr().err
+    assert prepare(folder, "--bars", "2", "--grid", "5") == 2
+
+
+def test_parts_that_cannot_stand_together_are_no_chorale(tmp_path: Path) -> None:
+    corpus = read_corpus(own_files(songs(tmp_path / "songs")), tmp_path / "cache", 1)
+    keep_together(corpus, together=True)
+    assert [tune.source for tune in corpus.tunes] == ["late.mid", "long.mid"]
+    assert ("many.mid", "its parts cannot be written together") in corpus.rejected
+
+
+def test_texts_too_long_for_the_notation_are_cut() -> None:
+    score = Score(0, ((4, 4),) * 600, (tuple(
+        Event(step, 1, (60 + step % 2,)) for step in range(600 * 96)
+    ),))  # fmt: skip
+    assert len(format_score(score)) > MAX_CHARACTERS
+    texts = texts_of(score)
+    assert [len(parse_score(one).metres) for one in texts] == [150] * 4
 
 
 def test_a_cache_that_was_cut_off_is_mended(tmp_path: Path) -> None:

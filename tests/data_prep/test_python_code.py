@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,7 +71,10 @@ def test_a_prepared_set_of_own_files(tmp_path: Path, capsys: pytest.CaptureFixtu
     (folder / "binary.py").write_bytes(b"\x00\xff\xfe")
     (folder / "bad_coding.py").write_bytes(b"# coding: no-such\nx = 12345\n")
     assert prepare(folder) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    version = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+    assert "left out " in err
+    assert f", and 2 more of 34 files; read with {version}" in err
     assert "4 rejected" not in out
     assert "3 rejected" in out
     prepared = PreparedSet(tmp_path / "out", "python_code")
@@ -79,10 +85,46 @@ def test_a_prepared_set_of_own_files(tmp_path: Path, capsys: pytest.CaptureFixtu
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["duplicates"] == 30 * 8 - 36
     assert manifest["files"] == 34
+    assert manifest["python"] == sys.version.split()[0]
     with (tmp_path / "out" / "rejected.csv").open() as file:
-        reasons = {Path(row["text"]).name: row["reason"] for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    reasons = {Path(row["text"]).name: row["reason"] for row in rows}
+    lines = {Path(row["text"]).name: row["line"] for row in rows}
+    assert lines["broken.py"] == "1"
     assert sorted(reasons) == ["bad_coding.py", "binary.py", "broken.py"]
     assert "SyntaxError" in reasons["broken.py"]
+
+
+CASES = Path(__file__).parents[1] / "cases" / "other"
+
+
+@pytest.mark.parametrize("name", ["q02_pep701.py", "q08_modern.py"])
+def test_a_file_for_another_python_is_told(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path / "code")
+    shutil.copy(CASES / name, folder)
+    assert prepare(folder) == 0
+    err = capsys.readouterr().err
+    told = ""
+    try:
+        ast.parse((CASES / name).read_text())
+    except SyntaxError as error:
+        told = f"left out {folder / name}, line {error.lineno}: SyntaxError: {error.msg}"
+    assert ("left out" in err) == bool(told)
+    assert told in err
+    assert (f"read with Python 3.{sys.version_info[1]}" in err) == bool(told)
+
+
+def test_files_of_which_none_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "new.py").write_text("x = 1\n\ndef f(:\n")
+    assert prepare(tmp_path / "code") == 2
+    first, second = [
+        line for line in capsys.readouterr().err.splitlines() if "reading" not in line and line
+    ]
+    assert "new.py, line 3: SyntaxError" in first
+    assert "three splits need at least 3" in second
 
 
 def test_the_same_seed_gives_the_same_split(tmp_path: Path) -> None:

@@ -150,7 +150,8 @@ def test_a_sheet_of_digits(tmp_path: Path) -> None:
     assert np.asarray(sheet)[2 + 20, 2 + 2 * 86 + 20] == 255, "a cross"
     origin = {"bundle": "abc", "seed": 3, "settings": {"fidelity": float("nan"), "a": "\u03c3"}}
     for name in ("a.png", "b.png"):
-        write_sheet(tmp_path / name, [{"text": text} for text in texts], origin)
+        written = write_sheet(tmp_path / name, [{"text": text} for text in texts], origin)
+    assert written.line("digit", "a.png") == "wrote 3 digits to a.png, crossed out 1 that is none"
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     told = json.loads(Image.open(tmp_path / "a.png").text["Description"])  # type: ignore[attr-defined]
     assert told == {"bundle": "abc", "seed": 3, "settings": {"fidelity": None, "a": "\u03c3"}}
@@ -179,6 +180,65 @@ def test_what_a_person_may_give(tmp_path: Path) -> None:
     raw[5:25, 13] = 255
     Image.fromarray(raw).save(tmp_path / "raw.png")
     assert np.array_equal(text_to_array(read_item(str(tmp_path / "raw.png"))), to_levels(raw, 14))
+
+
+def painted(ink: int, ground: int | None = None, rim: int | None = None) -> Image.Image:
+    """A bar of a grey level on nothing, on a card, or with a rim."""
+    pixels = np.zeros((60, 60, 4), dtype=np.uint8)
+    if ground is not None:
+        pixels[3:57, 3:57] = (ground, ground, ground, 255)
+    if rim is not None:
+        pixels[8:52, 23:37] = (rim, rim, rim, 255)
+    pixels[12:48, 27:33] = (ink, ink, ink, 255)
+    return Image.fromarray(pixels, "RGBA")
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        painted(0),
+        painted(255),
+        painted(60),
+        painted(0, ground=255),
+        painted(255, ground=0),
+        painted(0, rim=255),
+        painted(0).convert("LA"),
+        painted(0).quantize(8),
+    ],
+    ids=["black", "white", "grey", "card", "dark-card", "rim", "grey-alpha", "palette"],
+)
+def test_what_is_transparent_is_ground(picture: Image.Image, tmp_path: Path) -> None:
+    picture.save(tmp_path / "bar.png")
+    digit = text_to_array(read_item(str(tmp_path / "bar.png")))
+    assert digit[4:10, 6:8].min() > 40
+    assert digit[:, :5].max() == digit[:, 9:].max() == 0
+
+
+def test_ink_up_to_the_edge_and_half_transparent_ink(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 8, 4), dtype=np.uint8)
+    pixels[:, :, 3] = 90
+    pixels[:, 4:6, 3] = 0
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "edge.png")
+    digit = text_to_array(read_item(str(tmp_path / "edge.png")))
+    assert digit.max() == 63
+    assert 0.1 < (digit > 0).mean() < 0.4
+
+
+def test_a_picture_of_sixteen_bits(tmp_path: Path) -> None:
+    wide = np.zeros((28, 28), dtype=np.uint16)
+    wide[5:25, 13] = 32768
+    wide[5:25, 20] = 300
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    digit = text_to_array(read_item(str(tmp_path / "wide.png")))
+    assert digit[4:10, 6].min() == 32
+    assert digit[4:10, 10].max() == 0
+
+
+def test_a_picture_that_is_all_transparent(tmp_path: Path) -> None:
+    for side in (28, 50):
+        Image.new("RGBA", (side, side)).save(tmp_path / "nothing.png")
+        with pytest.raises(DomainError, match="a blank image"):
+            read_item(str(tmp_path / "nothing.png"))
 
 
 def test_what_a_person_may_not_give(tmp_path: Path) -> None:

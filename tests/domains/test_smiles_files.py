@@ -181,9 +181,9 @@ def test_tables(tmp_path: Path) -> None:
     assert [(r.line, r.reason[:12]) for r in rejected] == [
         (3, "ring 1 opene"),
         (4, "empty SMILES"),
-        (7, "empty SMILES"),
+        (7, "only 1 field"),
     ]
-    with pytest.raises(ValueError, match=r"unknown column 'smils'.*'id', 'Canonical_SMILES'"):
+    with pytest.raises(ValueError, match=r"no column 'smils'; it has: id, Canonical_SMILES"):
         read_molecules(path, column="smils")
     assert read_molecules(path, column="canonical_smiles")[0] == texts
     other = tmp_path / "other.csv"
@@ -214,14 +214,15 @@ def test_sdf_records_that_are_no_molecules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("empty.smi", b"", "the file is empty"),
-        ("blank.csv", b"\n \n", "the file is empty"),
+        ("empty.smi", b"", "is empty"),
+        ("blank.csv", b"\n \n", "is empty"),
         ("header.csv", b"smiles\n", "holds no molecules"),
         ("comment.smi", b"# nothing\n", "holds no molecules"),
         ("mine.xlsx", b"x", "unknown file ending"),
         ("mine.smi.gz", b"not gzip", "not a whole gzip file"),
         ("cut.smi.gz", gzip.compress(b"CCO\n" * 999, mtime=0)[:-9], "not a whole gzip file"),
-        ("nul.csv", b"smiles\nC\x00C\n" + b'"' + b"C" * 200_000, "line 3: field larger"),
+        ("packed.smi", gzip.compress(b"CCO\n", mtime=0), "packed by gzip; name it .gz"),
+        ("book.csv", b"PK\x03\x04", "an Excel workbook"),
     ],
 )
 def test_unreadable_files(name: str, content: bytes, message: str, tmp_path: Path) -> None:
@@ -233,7 +234,7 @@ def test_unreadable_files(name: str, content: bytes, message: str, tmp_path: Pat
 
 
 def test_more_bad_requests(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="No such file"):
+    with pytest.raises(ValueError, match="no such file"):
         read_molecules(tmp_path / "nowhere.smi")
     (tmp_path / "x.smi").write_text("CCO\n")
     with pytest.raises(ValueError, match="only a table has columns"):
@@ -276,7 +277,7 @@ def test_bad_drawings() -> None:
 
 def test_rows_keep_line_name_and_reason(tmp_path: Path) -> None:
     table = tmp_path / "mine.csv"
-    table.write_text("ID,smiles,Name\n7,OCC,ethanol\n8,C1CC,\n9\n")
+    table.write_text("ID,smiles,Name\n7,OCC,ethanol\n8,C1CC,\n9,,\n")
     rows = read_rows(table)
     assert [(row.line, row.text, row.name, row.reason is None) for row in rows] == [
         (2, "OCC", "ethanol", True),
@@ -290,4 +291,4 @@ def test_rows_keep_line_name_and_reason(tmp_path: Path) -> None:
     assert columns_of(lines) == []
     record = tmp_path / "mine.sdf"
     write_molecules(record, [{"smiles": "OCC", "name": "ethanol"}])
-    assert read_rows(record) == [Row(1, "CCO", "ethanol")]
+    assert read_rows(record) == [Row(1, "ethanol", "ethanol", None, "CCO")]

@@ -13,8 +13,9 @@ from domains.midi.reading import read_music
 from domains.midi.time_limit import TimeLimitError, within
 from domains.mnist.images import read_image
 from domains.python_code.domain import PythonDomain
-from domains.smiles.chem import MAX_ATOMS, parse, parse_block
+from domains.smiles.chem import MAX_ATOMS, parse
 from domains.smiles.domain import SmilesDomain
+from domains.smiles.reading.mol_block import parse_block
 from domains.smiles.render import MAX_DRAWN
 from domains.smiles.syntax import Problem
 from tvae_core.domain import DomainError

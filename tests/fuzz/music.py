@@ -97,15 +97,18 @@ def midi(rng: random.Random) -> bytes:
 
 def abc(rng: random.Random) -> bytes:
     """Tunes of random symbols with random fields."""
-    marks = "CDEFGABcdefgab^_=,'/2348(3[]|:~-<>z x\"{}!+.%vuT&\n"
+    marks = [*"CDEFGABcdefgab^_=,'/2348(3[]|:~-<>z xZXy\"{}!+.%vuTH&\n"]
+    marks += ["(&", "&)", "[1", "|2", "::", "[K:D", "[M:", "\nV:2\n", "\n\n", "<br>", "=3D", "^/"]
+    metres = ("4/4", "C", "6/8", "0/0", "none", "9" * 30, "(2+3)/8", "")
+    keys = ("C", "G", "F#m", "HP", "none", "C exp ^f", "", "D treble-8 octave=9")
     tunes = []
     for number in range(rng.choice((1, 1, 3))):
-        head = f"X:{number}\nT:t\nM:{rng.choice(('4/4', 'C', '6/8', '0/0', 'none', '9' * 30))}\n"
+        head = f"X:{number}\nT:t\nM:{rng.choice(metres)}\n"
         head += (
             f"L:{rng.choice(('1/8', '1/0', '0', '1/999999999'))}\n" if rng.random() < 0.6 else ""
         )
         head += f"Q:{rng.choice(NUMBERS)}\n" if rng.random() < 0.2 else ""
-        head += f"K:{rng.choice(('C', 'G', 'F#m', 'HP', 'Dmix', 'none', 'C exp ^f', ''))}\n"
+        head += f"K:{rng.choice(keys)}\n"
         body = "".join(rng.choices(marks, k=rng.choice((5, 40, 150))))
         tunes.append(head + body)
     return "\n\n".join(tunes).encode()

@@ -37,30 +37,43 @@ def _file_reader(suffix: str, which: str) -> Callable[[Path], Read]:
 
 
 def _molecule_reader() -> Callable[[Path], bool]:
-    from data_prep.common import PrepError
-    from data_prep.molecule_files import read_molecules as prepare
-    from domains.smiles.readers import columns_of, read_molecules
+    from domains.smiles.readers import Account, MoleculeFile, columns_of
 
     def read(path: Path) -> bool:
-        accepted = True
         try:
             columns_of(path)
-            read_molecules(path)
+            file, account = MoleculeFile(path), Account()
+            for row in file.rows():
+                assert row.line >= 1
+                assert bool(row.smiles) == (row.reason is None)
+                account.add(row.line, row.smiles, row.changes)
+            account.notes, account.skipped = file.notes, file.skipped
+            assert account.summary()
+            assert all(account.told())
         except ValueError:
-            accepted = False
-        try:
-            prepare(path, "smiles", 1)
-        except PrepError:
-            accepted = False
-        return accepted
+            return False
+        return True
 
     return read
+
+
+def extended(rng: random.Random) -> bytes:
+    """SMILES with extensions, whole and cut."""
+    pieces = ("&1:1", ",", "o2:0,3", "a:1", "r", "$_R1;;$", "(1,2,;)", "Sg:n:1:2:ht", "^1:0", "|",
+              "m:1:2.3", "SgD:0:a:b::::", "w:1.0", "99999999999", ":", "$", "(", "atomProp:0.a.b",
+              "lp:1:2", "f:0.1", " name", "\u00e9")  # fmt: skip
+    lines = []
+    for _ in range(rng.choice((1, 5, 20))):
+        smiles = rng.choice(("C[C@H](N)O", "[CH3:1][OH:2]", "[H]C([H])F", "*CC*", "CC.O", "C1C"))
+        inside = "".join(rng.choices(pieces, k=rng.randrange(6)))
+        lines.append(f"{smiles} |{inside}{rng.choice(('|', '|', '| n', ''))}")
+    return "\n".join(lines).encode()
 
 
 def _headline_reader() -> Callable[[Path], bool]:
     from data_prep.common import PrepError
     from data_prep.headline_rows import choose_columns, collect
-    from data_prep.text_tables import open_table
+    from tvae_core.support.tables import open_table
 
     settings = argparse.Namespace(
         case="keep", max_characters=250, keep_labels=[], other_labels="keep"
@@ -276,7 +289,8 @@ _SDF_WORDS = (b"M  V30 ", b"M  CHG", b"$$$$\n", b"M  END\n", b"999999", b"  0", 
 TABLE_TARGETS = (
     Target("molecule_csv", 12_000, _file_reader(".csv", "molecules"), lambda: [MOLECULES],
            (b'"', b",", b"\n", b"CCO"), table(",")),
-    Target("molecule_smi", 12_000, _file_reader(".smi", "molecules"), lambda: [SMI], (b"\n", b" ")),
+    Target("molecule_smi", 12_000, _file_reader(".smi", "molecules"), lambda: [SMI],
+           (b"\n", b" ", b"|", b"&1:1", b"$_R1$"), extended),
     Target("molecule_sdf", 8_000, _file_reader(".sdf", "molecules"), lambda: [mol_block()],
            _SDF_WORDS, sdf),
     Target("headlines_csv", 16_000, _file_reader(".csv", "headlines"), lambda: [CSV],

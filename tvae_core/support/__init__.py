@@ -1,1 +1,1 @@
-"""What everything stands on and nothing of the model: the machine, files, tables, words."""
+"""What everything stands on, and nothing of the model: the machine, files that users bring."""

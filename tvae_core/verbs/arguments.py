@@ -40,19 +40,23 @@ def score_names(domain: Domain) -> list[str]:
     return list(domain.score([]))
 
 
-def read_item(commands: DomainCommands, given: str, what: str) -> str:
+def read_item(commands: DomainCommands, given: str, what: str, bundle: str = "") -> str:
     """The canonical text of an item that a person gave.
 
     Args:
         commands: the domain's.
         given: as it was given.
         what: what messages call it.
+        bundle: the one that it is for; the domain's own where none is named.
 
     Raises:
         DomainError: it is refused, with the reason and, where known, the position.
     """
     try:
-        text = commands.read_item(given)
+        if commands.read_item_for is None:
+            text = commands.read_item(given)
+        else:
+            text = commands.read_item_for(given, bundle or str(commands.bundle))
         commands.domain.from_text(text)
         (verdict,) = commands.domain.check([text])
         if not verdict.ok:

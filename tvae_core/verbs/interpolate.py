@@ -31,6 +31,7 @@ from tvae_core.verbs.output import (
     table,
     write_rows,
 )
+from tvae_core.verbs.telling import check_ends, ends_kept
 
 _ABOUT = """The way from one {unit} to another, both ends included.
 
@@ -57,15 +58,18 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
     args.bundle, given = read_checkpoint_first([*args.items, *after], 2, commands)
     if args.steps < 2:
         raise CommandError(f"--steps must be at least 2, not {args.steps}", 2)
-    a, b = (read_item(commands, item, what) for item, what in zip(given, "AB", strict=True))
+    a = read_item(commands, given[0], "A", args.bundle)
+    b = read_item(commands, given[1], "B", args.bundle)
     if args.output:
         check_output(args.output, commands, args.format)
     space = open_space(args, commands.domain)
     points = walk(space, a, b, args.steps, args.how, args.per_token, args.fidelity, args.distinct)
     verdicts = commands.domain.check([point.text for point in points])
+    decoded = points[0].text, points[-1].text
+    kept = check_ends(commands, space, (a, b), decoded, args.fidelity)
     rows = _rows(commands, space, points, verdicts, (a, b))
     print(_table(rows, commands))
-    print(_summary(verdicts))
+    print(_summary(verdicts, (a, b)) + ends_kept(kept))
     if args.output:
         origin = {
             "bundle": space.bundle.hash,
@@ -82,8 +86,8 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
             "beams": space.beams,
             "cycles": space.cycles,
         }
-        write_rows(args.output, rows, origin, commands, args.format)
-        print(f"wrote {len(rows)} {commands.unit}s to {args.output}", file=sys.stderr)
+        written = write_rows(args.output, rows, origin, commands, args.format)
+        print(written.line(commands.unit, args.output), file=sys.stderr)
     return 0
 
 
@@ -130,9 +134,9 @@ def _table(rows: Sequence[dict[str, Any]], commands: DomainCommands) -> str:
     return table(["t", "fidelity", "to A", "to B", commands.unit], lines)
 
 
-def _summary(verdicts: Sequence[Verdict]) -> str:
+def _summary(verdicts: Sequence[Verdict], items: Sequence[str]) -> str:
     """How many points between are valid, copies of the ends excluded, as `evaluate` counts."""
-    ends = {verdicts[0].canonical, verdicts[-1].canonical}
+    ends = {verdicts[0].canonical, verdicts[-1].canonical, *items}
     between = [v for v in verdicts[1:-1] if not v.ok or v.canonical not in ends]
     distinct = len({verdict.canonical for verdict in verdicts if verdict.ok})
     valid = sum(verdict.ok for verdict in between)

@@ -28,6 +28,7 @@ from tvae_core.verbs.output import (
     table,
     write_rows,
 )
+from tvae_core.verbs.telling import check_back
 
 _ABOUT = """The {unit}s that codes around the code of one decode to, the most similar first.
 
@@ -57,13 +58,14 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
     if args.fidelity == "auto":
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
     check_radius(args.radius)
-    centre = read_item(commands, item, "ITEM")
+    centre = read_item(commands, item, "ITEM", args.bundle)
     if args.output:
         check_output(args.output, commands, args.format)
     domain = commands.domain
     space = open_space(args, domain)
     bar = Bar("decode", commands.unit)
     found = space.neighbours(centre, args.n, args.radius, args.seed, args.fidelity, bar)
+    check_back("neighbours", commands, space, {"ITEM": centre})
     verdicts = domain.check(found.texts)
     pairs = zip(found.texts, verdicts, strict=True)
     counts = Counter(text if v.canonical is None else v.canonical for text, v in pairs if v.ok)
@@ -99,6 +101,6 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
             "fidelity": found.fidelity,
             "beams": space.beams,
         }
-        write_rows(args.output, rows, origin, commands, args.format)
-        print(f"wrote {len(rows)} {commands.unit}s to {args.output}", file=sys.stderr)
+        written = write_rows(args.output, rows, origin, commands, args.format)
+        print(written.line(commands.unit, args.output), file=sys.stderr)
     return 0

@@ -6,14 +6,15 @@ objective(["x = 1", "x = (1"]).score
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from tvae_core.domain import Domain, FloatArray, Verdict
 from tvae_core.expressions import Expression
-from tvae_core.limits import Bounds, check_bounds
-from tvae_core.optimise_types import Scored
+from tvae_core.limits import Bounds, check_bounds, missed_bounds
+from tvae_core.optimise_types import Call, Scored
 from tvae_core.similarity import Similarity
 
 SIMILARITY = "similarity"
@@ -115,6 +116,11 @@ class ItemObjective:
         missed = np.maximum(0, self.similarity - self._likeness(shown, verdicts))
         return np.nan_to_num(missed, nan=np.inf)
 
+    def why_unlisted(self, call: Call) -> str:
+        """Why a call is not among the results: what has no value, which limits it misses."""
+        reasons = [f"{name} has no value" for name in unscored(call, self.targets)]
+        return ", ".join(dict.fromkeys([*reasons, *missed_bounds(call.values, self.bounds)]))
+
     def _likeness(self, texts: Sequence[str], verdicts: Sequence[Verdict]) -> FloatArray:
         assert self.measure is not None
         assert self.start is not None
@@ -135,3 +141,8 @@ class ItemObjective:
                     missed = sign * (limit - values[name]) / max(abs(limit), 1.0)
                     total += np.nan_to_num(np.maximum(0, missed), nan=1)
         return total
+
+
+def unscored(call: Call, targets: Sequence[str]) -> list[str]:
+    """The targets that have no value for a call's item."""
+    return [name for name in targets if math.isnan(call.values.get(name, math.nan))]

@@ -11,6 +11,7 @@ from tvae_core.cli import CommandError
 from tvae_core.commands import DomainCommands, add_space_arguments, open_space, parser_for
 from tvae_core.files import check_file
 from tvae_core.limits import bounds_of, parse_limits
+from tvae_core.names import counted
 from tvae_core.plots import plot_format
 from tvae_core.similarity import similarity_of
 from tvae_core.verbs.arguments import read_item, score_names, with_values
@@ -33,6 +34,7 @@ from tvae_core.verbs.search import (
     run,
     settings_of,
 )
+from tvae_core.verbs.telling import check_back
 
 _ABOUT = """Search for {unit}s with a high score.
 
@@ -56,7 +58,9 @@ def optimise_command(commands: DomainCommands, argv: Sequence[str] | None = None
     args = _parse(commands, names, argv)
     if args.fidelity == "auto":
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
-    start = None if args.start is None else read_item(commands, args.start, "--start")
+    start = None
+    if args.start is not None:
+        start = read_item(commands, args.start, "--start", args.bundle)
     objective = ItemObjective(
         commands.domain,
         args.target,
@@ -68,6 +72,8 @@ def optimise_command(commands: DomainCommands, argv: Sequence[str] | None = None
     space = open_space(args, commands.domain)
     objective.measure = similarity_of(space)
     search = begin(args, space, objective, start, objective.targets)
+    if start is not None:
+        check_back("optimise", commands, space, {"--start": start})
     origin = {
         "bundle": space.bundle.hash,
         "seed": search.seed,
@@ -84,12 +90,14 @@ def optimise_command(commands: DomainCommands, argv: Sequence[str] | None = None
     run(search, tell_best=single, save=save if args.history else None, show=commands.show)
     found = best_calls(search, objective.targets)
     if not single:
-        print(f"Pareto front of {', '.join(objective.targets)}: {len(found)} {commands.unit}s")
+        print(
+            f"Pareto front of {', '.join(objective.targets)}: {counted(len(found), commands.unit)}"
+        )
     print(table(found, commands.unit, show=commands.show))
     print(summary(search, objective.targets, commands.show))
     if args.output:
-        write_rows(args.output, rows_of(found), origin, commands, args.format)
-        print(f"wrote {len(found):,} {commands.unit}s to {args.output}", file=sys.stderr)
+        written = write_rows(args.output, rows_of(found), origin, commands, args.format)
+        print(written.line(commands.unit, args.output), file=sys.stderr)
     if args.plot:
         draw(search, objective.targets, Path(args.plot), origin)
     return 0

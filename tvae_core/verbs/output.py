@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tvae_core.cells import Row, cell, clean, columns, provenance
+from tvae_core.cells import Row, Written, cell, clean, columns, provenance
 from tvae_core.cli import CommandParser
 from tvae_core.commands import DomainCommands
 from tvae_core.domain import FloatArray
@@ -92,7 +92,7 @@ def write_rows(
     origin: Mapping[str, Any],
     commands: DomainCommands,
     format: str | None = None,
-) -> None:
+) -> Written:
     """Writes rows with their provenance; whole or not at all.
 
     Args:
@@ -101,6 +101,9 @@ def write_rows(
         origin: `bundle`, `seed`, `command`, settings: anything JSON can hold.
         commands: the domain's, for its own formats.
         format: one of `FORMATS`; by default the file's ending.
+
+    Returns:
+        How many items the file holds, and what became of the other rows.
 
     Raises:
         ValueError: an ending that is not known.
@@ -111,9 +114,10 @@ def write_rows(
     ending = target.suffix.lower()
     own = ending in commands.suffixes or fills_folder(path, commands)
     if format is None and own and commands.write_items is not None:
-        commands.write_items(target, [dict(row) for row in rows], dict(origin))
-        return
+        written = commands.write_items(target, [dict(row) for row in rows], dict(origin))
+        return Written.of(rows) if written is None else written
     FORMATS[format or ending[1:]](target, rows, origin)
+    return Written.of(rows)
 
 
 def _separated(path: Path, rows: Sequence[Row], origin: Mapping[str, Any], mark: str) -> None:
@@ -190,6 +194,12 @@ FORMATS: dict[str, Callable[[Path, Sequence[Row], Mapping[str, Any]], None]] = {
 def shown_columns(commands: DomainCommands, scores: Mapping[str, object]) -> list[str]:
     """The scores that tables show: the domain's choice, or its first four."""
     return [name for name in commands.columns if name in scores] or list(scores)[:4]
+
+
+def ranked_columns(heads: Sequence[str], sort: str | None) -> list[str]:
+    """The columns of a ranking's table: those given, and the score it ranks by, if another."""
+    name = (sort or "").lstrip("+-")
+    return [*heads, *([name] if name and name not in heads else [])]
 
 
 def number(value: object, form: str = ".3g") -> str:

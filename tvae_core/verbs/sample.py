@@ -34,6 +34,7 @@ from tvae_core.verbs.output import (
     fills_folder,
     item_rows,
     number,
+    ranked_columns,
     shown_columns,
     table,
     write_rows,
@@ -99,10 +100,11 @@ def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
     origin = _origin(space, args, commands)
     if args.output:
         told = with_verdicts(rows, drawn) if folder else rows
-        write_rows(args.output, told, origin, commands, args.format)
-        print(f"wrote {len(rows):,} {commands.unit}s to {args.output}", file=sys.stderr)
+        written = write_rows(args.output, told, origin, commands, args.format)
+        print(written.line(commands.unit, args.output), file=sys.stderr)
     else:
-        _print_best(rows, commands, names)
+        heads = shown_columns(commands, dict.fromkeys(names))
+        _print_best(rows, commands, ranked_columns(heads, args.sort))
     if args.rejected:
         write_rows(args.rejected, drawn.rejected, origin, commands)
         print(f"wrote {len(drawn.rejected):,} rejected to {args.rejected}", file=sys.stderr)
@@ -228,9 +230,8 @@ def _print_reasons(drawn: Drawn) -> None:
 
 
 def _print_best(
-    rows: Sequence[dict[str, Any]], commands: DomainCommands, names: Sequence[str]
+    rows: Sequence[dict[str, Any]], commands: DomainCommands, heads: Sequence[str]
 ) -> None:
-    heads = shown_columns(commands, dict.fromkeys(names))
     lines = [
         [*(number(row[name]) for name in heads), commands.show(row["text"])]
         for row in rows[:MOST_SHOWN]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 import time
@@ -108,6 +109,23 @@ def settings_of(search: Search) -> dict[str, object]:
     }
 
 
+def start_left_out(search: Search) -> str:
+    """Why the start, which is scored, cannot be among the results; empty if it is one."""
+    call = search.calls[0] if search.calls else None
+    if search.start is None or call is None or (call.feasible and not math.isnan(call.score)):
+        return ""
+    explain = getattr(search.objective, "why_unlisted", None)
+    plain = "it misses a constraint" if call.score == call.score else "it has no score"
+    return (explain(call) if explain is not None else "") or plain
+
+
+def _tell_start(search: Search, show: Callable[[str], str]) -> None:
+    why = start_left_out(search)
+    if why:
+        line = f"optimise: --start {show(search.calls[0].text)} is not among the results: {why}"
+        tqdm.write(line, file=sys.stderr)
+
+
 class Stop:
     """Notes the first Ctrl-C, so that a generation is finished; the second one interrupts."""
 
@@ -153,8 +171,10 @@ def run(
     bar, best, saved = Bar("optimise", "call"), search.best, time.monotonic()
     with Stop() as stop:
         try:
-            for _ in search.steps():
+            for calls in search.steps():
                 bar(search.spent, search.budget)
+                if calls and calls[0].number == 1:
+                    _tell_start(search, show)
                 found = search.best
                 if found is not None and found != best and tell_best:
                     best = found

@@ -1,7 +1,8 @@
 """Music files as scores: a file a format, and the bars that they all give.
 
-`files` takes a file by its name and bounds it; `abc`, `midi` and `scores` (MusicXML, Humdrum) read
-one format each and give what `pieces` holds; `bars` makes bars exact; `text` decodes bytes.
+`files` takes a file by its name and bounds it; `abc`, `midi` and `scores` (MusicXML, Humdrum, over
+`musicxml`) read one format each and give what `pieces` holds; `bars` makes bars exact, `keys` hears
+keys; `parts` tells parts apart and `choice` takes one; `text` decodes bytes.
 """
 
 from __future__ import annotations

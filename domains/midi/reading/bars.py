@@ -7,7 +7,7 @@ A file's bar may be a pickup, one of two halves around a repeat sign, several ba
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -30,6 +30,7 @@ Note = tuple[int, int, int]
 """Start, duration (steps), MIDI pitch."""
 Metre = tuple[int, int]
 SHORTEST_STRETCH = 2
+ONE_BAR = "only one bar"
 MOST_BARS_IN_ONE = 16
 
 
@@ -53,7 +54,8 @@ class RawBar:
         parts: notes of every part.
         opens: whether a double bar or repeat sign stands before it.
         closes: whether one stands after it.
-        ending: 1 in a first ending, which is left out where there is a second one.
+        ending: 1 in a first ending, which is left out where there is a second one, 2 in that, 3 in
+            any later one.
     """
 
     metre: Metre
@@ -66,15 +68,17 @@ class RawBar:
 
 @dataclass(slots=True)
 class Stretch:
-    """Exact bars in the making: a metre each, and the notes of every part."""
+    """Exact bars in the making: a metre each, the notes of every part, and which bars they were."""
 
     metres: list[Metre] = field(default_factory=list)
     parts: dict[int, list[Note]] = field(default_factory=lambda: defaultdict(list))
     length: int = 0
+    numbers: list[int] = field(default_factory=list)
     _ends: dict[tuple[int, int, int], int] = field(default_factory=dict)
 
-    def add(self, bar: RawBar, shift: int = 0) -> None:
-        """Notes of a bar, `shift` steps after the end of the last `close`."""
+    def add(self, bar: RawBar, number: int, shift: int = 0) -> None:
+        """Notes of the file's bar of that number, `shift` steps after the end of the last one."""
+        self.numbers.append(number)
         for part, notes in enumerate(bar.parts):
             for note in notes:
                 start, stop = self.length + shift + note.start, note.start + note.duration
@@ -108,11 +112,68 @@ def check_metre(beats: int, unit: int) -> Metre:
 def without_first_endings(bars: Sequence[RawBar]) -> list[RawBar]:
     """A piece is read through once, by its second endings."""
     endings = {bar.ending for bar in bars}
-    return [bar for bar in bars if bar.ending != 1] if 2 in endings else list(bars)
+    return [bar for bar in bars if bar.ending in (0, 2)] if 2 in endings else list(bars)
+
+
+@dataclass(slots=True)
+class Cut:
+    """A piece cut where its bars do not add up.
+
+    Attributes:
+        stretches: of at least `SHORTEST_STRETCH` bars that hold a note.
+        scores: those of the stretches, all parts together.
+        lost: numbers, from 1 and as the file has them, of bars that did not add up.
+        alone: numbers of bars that are left out because they stand alone between such.
+        endings: whether bars of first endings are left out.
+    """
+
+    stretches: list[Stretch] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    alone: list[int] = field(default_factory=list)
+    endings: bool = False
+
+    def told(self) -> list[str]:
+        """Phrases for the user."""
+        said = []
+        if self.lost:
+            many = f"{len(self.lost)} bars" if len(self.lost) > 1 else "1 bar"
+            bars = "bars" if len(self.lost) > 1 else "bar"
+            said.append(f"{many} did not add up and are left out ({bars} {listed(self.lost)})")
+            said[0] = said[0].replace("and are", "and is") if len(self.lost) == 1 else said[0]
+        if self.alone:
+            bars = "bars" if len(self.alone) > 1 else "bar"
+            said.append(f"{bars} {listed(self.alone)} left out: no other is beside it that adds up")
+        if self.endings:
+            said.append("first endings are left out, repeats are read once")
+        return said
+
+
+def listed(numbers: Sequence[int], most: int = 8) -> str:
+    """Numbers as a person lists them, `3, 7, 9 ...` where there are more than `most`."""
+    return ", ".join(map(str, numbers[:most])) + (" ..." if len(numbers) > most else "")
 
 
 def stretches(bars: Sequence[RawBar], key: int) -> tuple[list[Score], int]:
-    """The scores that a file's bars give, and how many bars did not add up.
+    """The scores of `cut`, and how many bars did not add up."""
+    found = cut(bars, key)
+    return found.scores, len(found.lost)
+
+
+def cut(bars: Sequence[RawBar], key: int) -> Cut:
+    """What `kept_stretches` gives, with the scores.
+
+    Raises:
+        DomainError: a single bar, too many voices or bars, or a pitch no piano has.
+    """
+    found = kept_stretches(bars)
+    for piece in found.stretches:
+        found.scores.append(from_notes(list(piece.parts.values()), piece.metres, key))
+    return found
+
+
+def kept_stretches(bars: Sequence[RawBar]) -> Cut:
+    """The stretches that a file's bars give, and which bars did not add up.
 
     A bar that is too short is filled with rests before it, where it begins a piece or a section,
     or after it, where it ends one; two that make a bar together are joined; a multiple of a bar is
@@ -120,50 +181,62 @@ def stretches(bars: Sequence[RawBar], key: int) -> tuple[list[Score], int]:
     bars that hold a note are kept.
 
     Raises:
-        DomainError: too many voices or bars, or a pitch no piano has.
+        DomainError: a single bar.
     """
-    bars = [bar for bar in without_first_endings(bars) if bar.length]
-    found, current, lost, place = [], Stretch(), 0, 0
+    numbers = {id(bar): number for number, bar in enumerate(bars, 1)}
+    once = without_first_endings(bars)
+    endings = len(once) < len(bars)
+    bars = [bar for bar in once if bar.length]
     if len(bars) == 1 and bars[0].length > bar_length(bars[0].metre):
         bars = _cut_up(bars[0])
+    pieces, lost, place = [Stretch()], list[int](), 0
     while place < len(bars):
-        bar, place = bars[place], place + 1
-        after = bars[place] if place < len(bars) else None
-        size = bar_length(bar.metre)
-        count, rest = divmod(bar.length, size)
-        if not rest and count <= MOST_BARS_IN_ONE:
-            current.add(bar)
-            current.close(bar.metre, count)
-            continue
-        joined = after is not None and after.metre == bar.metre and rest + after.length == size
-        if rest and after is not None and joined and count <= MOST_BARS_IN_ONE:
-            current.add(bar)
-            current.add(after, bar.length)
-            current.close(bar.metre, count + 1)
-            place += 1
-            continue
-        before = bars[place - 2] if place > 1 else None
-        if count:
-            lost += 1
-        elif before is None or bar.opens or before.closes:
-            found.append(current)
-            current = Stretch()
-            current.add(bar, size - bar.length)
-            current.close(bar.metre)
-            continue
-        elif after is None or bar.closes or after.opens:
-            current.add(bar)
-            current.close(bar.metre)
-        else:
-            lost += 1
-        found.append(current)
-        current = Stretch()
-    found.append(current)
-    return [
-        from_notes(list(stretch.parts.values()), stretch.metres, key)
-        for stretch in found
-        if len(stretch.metres) >= SHORTEST_STRETCH and any(stretch.parts.values())
-    ], lost
+        place += _take(bars, place, pieces, lost, numbers)
+    if not lost and sum(len(piece.metres) for piece in pieces) == 1:
+        raise DomainError(ONE_BAR)
+    sounding = [piece for piece in pieces if any(piece.parts.values())]
+    kept = [piece for piece in sounding if len(piece.metres) >= SHORTEST_STRETCH]
+    short = [piece for piece in sounding if len(piece.metres) < SHORTEST_STRETCH]
+    alone = [number for piece in short for number in piece.numbers]
+    return Cut(kept, [], lost, alone, endings)
+
+
+def _take(
+    bars: Sequence[RawBar],
+    place: int,
+    pieces: list[Stretch],
+    lost: list[int],
+    numbers: Mapping[int, int],
+) -> int:
+    """Takes a bar into the last of the pieces, or ends that; gives how many bars it took."""
+    bar, before = bars[place], bars[place - 1] if place else None
+    after = bars[place + 1] if place + 1 < len(bars) else None
+    number, size = numbers.get(id(bar), place + 1), bar_length(bar.metre)
+    count, rest = divmod(bar.length, size)
+    if not rest and count <= MOST_BARS_IN_ONE:
+        pieces[-1].add(bar, number)
+        pieces[-1].close(bar.metre, count)
+        return 1
+    joined = after is not None and after.metre == bar.metre and rest + after.length == size
+    if after is not None and joined and count <= MOST_BARS_IN_ONE:
+        pieces[-1].add(bar, number)
+        pieces[-1].add(after, numbers.get(id(after), place + 2), bar.length)
+        pieces[-1].close(bar.metre, count + 1)
+        return 2
+    begins = before is None or bar.opens or before.closes
+    ends = after is None or bar.closes or after.opens
+    if count or not (begins or ends):
+        lost.append(number)
+        pieces.append(Stretch())
+    elif begins:
+        pieces.append(Stretch())
+        pieces[-1].add(bar, number, size - bar.length)
+        pieces[-1].close(bar.metre)
+    else:
+        pieces[-1].add(bar, number)
+        pieces[-1].close(bar.metre)
+        pieces.append(Stretch())
+    return 1
 
 
 def _cut_up(bar: RawBar) -> list[RawBar]:

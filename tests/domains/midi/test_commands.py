@@ -16,6 +16,7 @@ import pytest
 from domains.midi.commands import COMMANDS
 from domains.midi.domain import MidiDomain
 from domains.midi.examples import EXAMPLES
+from tests.domains.midi.reading.midi_files import SCALE, key, midi_file, name, notes, track
 from tvae_core.cli import run_command
 from tvae_core.commands import evaluate_command
 from tvae_core.space import LatentSpace
@@ -79,6 +80,23 @@ def test_the_way_from_a_tune_to_another(midi_bundle: Path, tmp_path: Path) -> No
     code, _, errors = call("interpolate", midi_bundle, "1", "0 |4/4 C4:24")
     assert code == 2
     assert "bar 1: 24 of 96 steps filled (at character 13)" in errors
+
+
+def test_a_bundle_of_one_voice_is_given_one_and_that_is_told(
+    midi_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr("domains.midi.commands.holds_one_voice", lambda b: not asked.append(b))
+    path = tmp_path / "song.mid"
+    lead = track(name("Lead"), key(0), *notes(SCALE))
+    path.write_bytes(midi_file(track(name("Bass"), *notes([p - 24 for p in SCALE])), lead))
+    code, told, errors = call("neighbours", midi_bundle, path, "-n", 2)
+    assert code == 0, errors
+    assert "song.mid: 2 parts: 1 Bass (8 notes), 2 Lead (8 notes); Lead is taken" in errors
+    assert asked == [midi_bundle]
+    code, told, errors = call("neighbours", midi_bundle, f"{path}@Leed", "-n", 2)
+    assert (code, told) == (2, "")
+    assert "no part is called Leed; did you mean Lead?" in errors
 
 
 def test_neighbours_and_a_search(midi_bundle: Path) -> None:

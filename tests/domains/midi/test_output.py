@@ -99,6 +99,24 @@ def test_pieces_one_after_another(tmp_path: Path) -> None:
     assert b'"seed": 7' in (tmp_path / "x.wav").read_bytes()[-600:]
 
 
+def test_what_a_file_holds_is_told(tmp_path: Path) -> None:
+    told = {
+        "x.mid": "left out 2 that are none",
+        "x.wav": "left out 2 that are none",
+        "x.musicxml": "left out 2 that are none",
+        "x.png": "crossed out 2 that are none",
+        "out": "and 2 that are none in its table",
+    }
+    for name, rest in told.items():
+        path = tmp_path / name
+        written = write_rows(path, ROWS, ORIGIN, COMMANDS)
+        assert written.line("tune", path) == f"wrote 2 tunes to {path}, {rest}"
+        one = write_rows(path, ROWS[:2], ORIGIN, COMMANDS)
+        rest = rest.replace("2 that are", "1 that is")
+        assert one.line("tune", path) == f"wrote 1 tune to {path}, {rest}"
+        assert write_rows(path, ROWS[:1], ORIGIN, COMMANDS).rest == ""
+
+
 def test_sheet(tmp_path: Path) -> None:
     write_rows(tmp_path / "x.png", ROWS, ORIGIN, COMMANDS)
     data = (tmp_path / "x.png").read_bytes()
@@ -120,7 +138,7 @@ def test_more_sound_than_a_file_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(output, "MAX_SECONDS", 30)
-    write_items(tmp_path / "x.wav", ROWS[:1] * 5, ORIGIN)
+    assert write_items(tmp_path / "x.wav", ROWS[:1] * 5, ORIGIN).held == 2
     assert "first 2 of 5 pieces" in capsys.readouterr().err
     data = (tmp_path / "x.wav").read_bytes()
     with wave.open(io.BytesIO(data)) as sound:

@@ -9,13 +9,13 @@ from pathlib import Path
 import music21
 import pytest
 import symusic
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from domains.midi.notation import Event, Score, format_score, parse_score
 from domains.midi.reading import MAX_BYTES, read_file, read_music
 from domains.midi.reading.bars import RawBar, RawNote, from_notes, stretches
-from domains.midi.reading.midi import bars_until
+from domains.midi.reading.midi.piece import bars_until
 from domains.midi.writers import to_midi, to_musicxml
 from tvae_core.domain import DomainError
 
@@ -126,6 +126,7 @@ def trimmed(score: Score) -> Score:
 @settings(max_examples=60, deadline=None)
 @given(scores)
 def test_midi_on_the_grid_comes_back_exactly(score: Score) -> None:
+    assume(len(trimmed(score).metres) > 1)
     (piece,) = read_music(to_midi(score), "a.mid")
     assert piece.score.notes == score.notes
     assert (piece.score.key, piece.score.metres) == (score.key, trimmed(score).metres)
@@ -142,9 +143,10 @@ def test_humdrum() -> None:
 
 
 def test_played_midi_is_put_on_the_grid() -> None:
-    file = midi((3, 470, 60), (481, 485, 62), (955, 478, 64), (1443, 470, 65), tpq=480)
+    played = ((3, 470, 60), (481, 485, 62), (955, 478, 64), (1443, 470, 65), (1921, 1919, 67))
+    file = midi(*played, tpq=480)
     file.key_signatures.append(symusic.KeySignature(0, 0, 0))
-    assert read(file.dumps_midi(), "a.mid") == ["0 |4/4 C4:24D4:24E4:24F4:24"]
+    assert read(file.dumps_midi(), "a.mid") == ["0 |4/4 C4:24D4:24E4:24F4:24|G4:96"]
 
 
 def test_midi_without_key_or_metre_and_with_drums() -> None:

@@ -1,4 +1,4 @@
-"""Rows of a .parquet file (also .parquet.gz) as `data_prep.text_tables` gives them."""
+"""Rows of a .parquet file (also .parquet.gz) as `tvae_core.support.tables` gives them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.common import BAD_USAGE, PrepError
-from data_prep.text_tables import MAX_LINE, Row, Table
+from tvae_core.cli import FAILED
+from tvae_core.support.lines import MAX_LINE, TableError
+from tvae_core.support.tables import Row, Table
 
 BATCH = 256
 MAX_UNPACKED = 16 << 30
@@ -30,14 +31,14 @@ class ParquetTable(Table):
         """Opens the file; a packed one is unpacked to a temporary file.
 
         Raises:
-            PrepError: it is no readable parquet file.
+            TableError: it is no readable parquet file.
         """
         super().__init__(path)
         try:
             self.file = pq.ParquetFile(self._unpacked() if packed else path)
         except (pa.ArrowException, EOFError, OSError, ValueError, zlib.error) as error:
             reason = (str(error).splitlines() or [""])[0]
-            raise PrepError(f"{path} is not a readable parquet file: {reason}", 2) from error
+            raise TableError(f"{path} is not a readable parquet file: {reason}") from error
         self.names = list(self.file.schema_arrow.names)
         self.total = self.file.metadata.num_rows
 
@@ -52,20 +53,26 @@ class ParquetTable(Table):
         unpacked.seek(0)
         return unpacked
 
+    def holds_text(self, place: int) -> bool:
+        """See `Table.holds_text`; whole numbers and true or false are written out."""
+        kind = self.file.schema_arrow.field(place).type
+        return bool(is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+
     def rows(self, columns: Sequence[int]) -> Iterator[Row]:
         """See `Table.rows`.
 
         Raises:
-            PrepError: a column holds neither text nor (whole) numbers, or the file is damaged.
+            TableError: a column holds neither text nor (whole) numbers, or the file is damaged.
         """
         names = [self.names[place] for place in columns]
         for name in names:
             kind = self.file.schema_arrow.field(name).type
-            if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-                raise PrepError(f"column {name!r} of {self.path} holds {kind}, not text", BAD_USAGE)
+            if not self.holds_text(self.names.index(name)):
+                raise TableError(f"{self.path}: column {name!r} holds {kind}, not text")
         if names and not is_text(self.file.schema_arrow.field(names[0]).type):
             kind = self.file.schema_arrow.field(names[0]).type
-            raise PrepError(f"column {names[0]!r} of {self.path} holds {kind}, not text", BAD_USAGE)
+            raise TableError(f"{self.path}: column {names[0]!r} holds {kind}, not text")
+        self.done = 0
         try:
             for batch in self.file.iter_batches(batch_size=BATCH, columns=names):
                 for values in zip(*(text_values(batch.column(n)) for n in names), strict=True):
@@ -73,7 +80,7 @@ class ParquetTable(Table):
                     yield row_of(self.done, values)
         except (pa.ArrowException, OSError) as error:
             reason = (str(error).splitlines() or [""])[0]
-            raise PrepError(f"{self.path} cannot be read: {reason}") from error
+            raise TableError(f"{self.path} cannot be read: {reason}", FAILED) from error
 
 
 def is_text(kind: pa.DataType) -> bool:
