@@ -53,6 +53,14 @@ class TVAEConfig(PreTrainedConfig):
         sigma_max: highest noise level.
         sigma_tilt: how much more often high levels are drawn; 1 is log-uniform, at 2 the density
             over log sigma rises linearly from none at `sigma_min`.
+        n_coarse: how many of the first latent tokens are coarse (0: none): they are anchored to
+            what makes items alike (`anchor_weight`), and the fine tokens after them are often
+            noisier, so that the decoder learns to write items of a coarse code alone.
+        fine_drown: share of items, while training, whose fine tokens have the noise `sigma_max`;
+            as many have a level between that of their coarse tokens and `sigma_max`, the rest
+            one level for all tokens.
+        anchor_weight: weight of the squared distance of the coarse code from the item's features,
+            whitened (`tvae_core.features`); 0 trains without features.
         mmd_scope: distribution that MMD compares with N(0, I): the `joint` code, each `token`
             alone, or `both` (their sum).
         mmd_kernel: `multiscale` (inverse multiquadric at seven scales around the dimension) or
@@ -89,6 +97,9 @@ class TVAEConfig(PreTrainedConfig):
     sigma_min: float = 0.1
     sigma_max: float = 3.0
     sigma_tilt: float = 1.0
+    n_coarse: int = 0
+    fine_drown: float = 0.25
+    anchor_weight: float = 0.0
     mmd_scope: str = "joint"
     mmd_kernel: str = "multiscale"
     mmd_weight: float = 10.0
@@ -174,13 +185,33 @@ class TVAEConfig(PreTrainedConfig):
             "at most window_size",
             self.window_overlap,
         )
-        for name in ("mmd_weight", "mmd_moment", "mmd_memory", "window_size", "window_overlap"):
+        _require(0 <= self.n_coarse <= self.n_latent, "n_coarse", "0 to n_latent", self.n_coarse)
+        _require(0 <= self.fine_drown <= 0.5, "fine_drown", "in 0..0.5", self.fine_drown)
+        _require(
+            not self.anchor_weight or self.n_coarse > 0,
+            "anchor_weight",
+            "0 where n_coarse is 0",
+            self.anchor_weight,
+        )
+        for name in (
+            "anchor_weight",
+            "mmd_weight",
+            "mmd_moment",
+            "mmd_memory",
+            "window_size",
+            "window_overlap",
+        ):
             _require(getattr(self, name) >= 0, name, "zero or more", getattr(self, name))
 
     @property
     def code_size(self) -> int:
         """Numbers in the joint code, `n_latent * latent_size`."""
         return self.n_latent * self.latent_size
+
+    @property
+    def coarse_size(self) -> int:
+        """Numbers in the coarse code, `n_coarse * latent_size`."""
+        return self.n_coarse * self.latent_size
 
     @property
     def head_size(self) -> int:

@@ -23,6 +23,8 @@ from transformers import PreTrainedTokenizerFast
 if TYPE_CHECKING:
     import datasets
 
+FEATURES = "features"
+"""Folder of a prepared set: `SPLIT.npy`, rows of whitened features, and their `FeatureBasis`."""
 IntArray = npt.NDArray[np.int64]
 Lengths = npt.NDArray[np.int32]
 
@@ -54,6 +56,7 @@ class TokenRows(Dataset[dict[str, Tensor]]):
                 offsets[1:], offsets[:-1], out=self.lengths[start : start + len(offsets) - 1]
             )
         self._chosen: IntArray | None = None
+        self.features: npt.NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -73,7 +76,11 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         return np.asarray(self._values[chunk][offsets[at] : offsets[at + 1]], dtype=np.int64)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {"input_ids": torch.from_numpy(self.row(index))}
+        item = {"input_ids": torch.from_numpy(self.row(index))}
+        if self.features is not None:
+            row = index if self._chosen is None else self._chosen[index]
+            item["features"] = torch.from_numpy(self.features[int(row)].astype(np.float32))
+        return item
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Tensor]]:
         return [self[i] for i in indices]
@@ -108,14 +115,17 @@ def pad_rows(rows: Sequence[Tensor], pad: int = 0) -> Tensor:
 
 
 def collate(batch: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Rows -> `input_ids` and `attention_mask`, each `(b, longest)`."""
+    """Rows -> `input_ids` and `attention_mask`, each `(b, longest)`, and `features` `(b, k)`."""
     rows = [item["input_ids"] for item in batch]
     ids = pad_rows(rows)
     lengths = torch.tensor([len(row) for row in rows])
-    return {
+    found = {
         "input_ids": ids,
         "attention_mask": (torch.arange(ids.shape[1])[None] < lengths[:, None]).long(),
     }
+    if batch and "features" in batch[0]:
+        found["features"] = torch.stack([item["features"] for item in batch])
+    return found
 
 
 class BucketBatchSampler(Sampler[list[int]]):
@@ -227,6 +237,28 @@ class PreparedSet:
         if split not in self._splits:
             raise PreparedSetError(f"{self.path} has no split {split!r}; it has {self.splits}")
         return TokenRows(self._splits[split])
+
+    def with_features(self, split: str, size: int) -> TokenRows:
+        """Token rows of a split, each with the first `size` of its whitened features.
+
+        Raises:
+            PreparedSetError: the set has none, not of all rows, or fewer than that.
+        """
+        rows = self.rows(split)
+        where = self.path / FEATURES / f"{split}.npy"
+        try:
+            found = np.load(where, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            raise PreparedSetError(
+                f"{self.path} has no features of its items; "
+                f"add them with python -m data_prep.features {self.path}"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise PreparedSetError(f"{where} cannot be read: {error}") from None
+        if found.ndim != 2 or len(found) != len(rows):
+            raise PreparedSetError(f"{where} does not have a row for each of {len(rows):,} items")
+        rows.features = found[:, :size]
+        return rows
 
     @property
     def held_out(self) -> str:

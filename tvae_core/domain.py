@@ -99,6 +99,15 @@ class HasSimilarity(Protocol):
 
 
 @runtime_checkable
+class HasFeatures(Protocol):
+    """What a domain may add to `Domain`, so that codes can say what items are like."""
+
+    def features(self, texts: Sequence[str]) -> FloatArray:
+        """What makes items alike, `(n, k)`: near vectors are like items; NaN rows where invalid."""
+        ...
+
+
+@runtime_checkable
 class HasLabels(Protocol):
     """What a domain may add to `Domain`, where prepared sets have no column of labels."""
 

@@ -20,8 +20,10 @@ import torch
 from torch import Tensor
 
 from tvae_core import latent_ops
+from tvae_core.domain import HasSimilarity
 from tvae_core.geometry import DRAWS, SETTINGS, Geometry, neighbourhood, posterior
 from tvae_core.intervals import mean_of
+from tvae_core.likeness import FEW_ITEMS, MOST_ITEMS, said_by_codes
 from tvae_core.measures import (
     Known,
     cycle_r2,
@@ -133,7 +135,8 @@ def evaluate(
         known: tells which texts are in the training set, for novelty.
         geometry: also measure the smoothness of the walks (at every setting, and following the
             path by `slerp` and, as `..._lerp`, straight), the neighbourhoods of the first
-            `NEIGHBOUR_ITEMS` items and the spectrum of the codes.
+            `NEIGHBOUR_ITEMS` items, the spectrum of the codes and what they say
+            (`tvae_core.likeness`).
         stage: progress callback `(what, done, total)`.
 
     Raises:
@@ -216,6 +219,15 @@ def evaluate(
     if geometry:
         tell("spectrum", len(dial) + 3, total)
         metrics, curves = posterior(codes, seed)
+        own = isinstance(space.domain, HasSimilarity)
+        metrics |= said_by_codes(
+            codes,
+            wanted,
+            space.model.config.n_coarse,
+            alike,
+            space.domain.score,
+            MOST_ITEMS if own else FEW_ITEMS,
+        )
         pairs = alike([a for a, _ in ends], [b for _, b in ends])
         metrics["interpolation_pair_similarity"] = mean_of(pairs[~np.isnan(pairs)], most=1)
         for suffix, decoded_paths in (("", following), ("_lerp", straight)):

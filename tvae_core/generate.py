@@ -61,7 +61,8 @@ def decode_latents(
     Args:
         model: in eval mode.
         latents: `(n, n_latent, latent_size)`.
-        sigma: noise level the decoder is told, `(n,)` or one number.
+        sigma: noise level the decoder is told: one number, `(n,)` or, a token each,
+            `(n, n_latent)`.
         temperature: 0 is greedy.
         top_p: nucleus of the sampling (Holtzman et al. 2020, arXiv 1904.09751).
         seed: of the sampling.
@@ -85,7 +86,7 @@ def decode_latents(
     check_sampling(temperature, top_p)
     check_beams(beams)
     n = latents.shape[0]
-    levels = torch.as_tensor(sigma, dtype=torch.float32).expand(n)
+    levels = levels_of(sigma, n)
     limit = max(lengths, default=1) if lengths is not None else max_length
     limit = limit or model.config.max_length
     searched = beams > 1 and temperature < _GREEDY and lengths is None
@@ -123,6 +124,12 @@ def decode_latents(
     return rows
 
 
+def levels_of(sigma: Tensor | float, n: int) -> Tensor:
+    """Noise levels of `n` codes: `(n,)`, or `(n, n_latent)` where each token has one."""
+    levels = torch.as_tensor(sigma, dtype=torch.float32)
+    return levels if levels.ndim == 2 else levels.expand(n)
+
+
 def _together(model: TransformerVAE, batch_size: int, beams: int, limit: int) -> int:
     """Codes whose rows are decoded at once."""
     held = model.decoder.cache_bytes(limit + 1) * beams
@@ -154,7 +161,7 @@ def decode_candidates(
     """
     check_beams(beams)
     limit = model.config.max_length
-    levels = torch.as_tensor(sigma, dtype=torch.float32).expand(len(latents))
+    levels = levels_of(sigma, len(latents))
     size = _together(model, batch_size, beams, limit)
     rows: list[list[list[int]]] = []
     for start in range(0, len(latents), size):

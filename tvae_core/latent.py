@@ -119,7 +119,7 @@ class LatentMemory(nn.Module):
 
         Args:
             latents: `(b, n_latent, latent_size)`, of unit variance (see `add_noise`).
-            sigma: `(b,)` noise level of each.
+            sigma: noise level of each item, `(b,)`, or of each of its tokens, `(b, n_latent)`.
 
         Returns:
             Memory `(b, n_latent, d)` and a summary `(b, d)` that is added to every decoder input.
@@ -128,19 +128,34 @@ class LatentMemory(nn.Module):
         summary = self.joint(latents.flatten(1))
         if self.told:
             level = self.noise(self._features(sigma).to(self.slot.dtype))
-            memory, summary = memory + level[:, None], summary + level
+            if sigma.ndim == 2:
+                memory, summary = memory + level, summary + level.mean(1)
+            else:
+                memory, summary = memory + level[:, None], summary + level
         return memory, summary
 
     def _features(self, sigma: Tensor) -> Tensor:
         place = (sigma.float().log() - self.low) / self.span
-        angles = place[:, None] * torch.arange(1, _NOISE_FEATURES + 1, device=sigma.device)
+        angles = place[..., None] * torch.arange(1, _NOISE_FEATURES + 1, device=sigma.device)
         return torch.cat(((angles * 0.5 * math.pi).sin(), (angles * 0.5 * math.pi).cos()), -1)
 
 
 def draw_sigma(config: TVAEConfig, batch: int, device: torch.device) -> Tensor:
-    """Training noise levels `(batch,)`: log-uniform but for `sigma_tilt`, or constant."""
+    """Training noise levels `(batch,)`: log-uniform but for `sigma_tilt`, or constant.
+
+    With coarse tokens `(batch, n_latent)`: the fine ones have the level of the coarse ones or a
+    higher one, see `TVAEConfig.fine_drown`.
+    """
     if config.noise == "random":
         low, high = math.log(config.sigma_min), math.log(config.sigma_max)
+        if config.n_coarse:
+            kind, first, second = across.draw(torch.rand, (batch, 3), device).unbind(1)
+            coarse = first ** (1 / config.sigma_tilt)
+            between = coarse + (1 - coarse) * second
+            fine = torch.where(kind < 2 * config.fine_drown, between, coarse)
+            fine = torch.where(kind < config.fine_drown, 1.0, fine)
+            places = [coarse] * config.n_coarse + [fine] * (config.n_latent - config.n_coarse)
+            return (low + (high - low) * torch.stack(places, 1)).exp()
         place = across.draw(torch.rand, (batch,), device) ** (1 / config.sigma_tilt)
         return (low + (high - low) * place).exp()
     level = config.sigma_max if config.noise == "fixed" else 0.0
@@ -152,12 +167,14 @@ def add_noise(latents: Tensor, sigma: Tensor, noise: Tensor | None = None) -> Te
 
     Args:
         latents: `(b, n_latent, latent_size)`.
-        sigma: `(b,)`.
+        sigma: `(b,)`, or `(b, n_latent)` for a level a token.
         noise: standard normal of the latents' shape; drawn when left out.
     """
     if noise is None:
         noise = across.draw(torch.randn, tuple(latents.shape), latents.device).to(latents.dtype)
-    level = sigma.to(latents.dtype)[:, None, None]
+    level = sigma.to(latents.dtype)[..., None]
+    if sigma.ndim == 1:
+        level = level[..., None]
     return (latents + level * noise) / (1 + level.square()).sqrt()
 
 

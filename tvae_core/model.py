@@ -30,6 +30,7 @@ class TVAEOutput(ModelOutput):
     reconstruction: Tensor | None = None
     mmd: Tensor | None = None
     mmd_weight: Tensor | None = None
+    anchor: Tensor | None = None
     token_accuracy: Tensor | None = None
     sequence_accuracy: Tensor | None = None
     latents: Tensor | None = None
@@ -151,6 +152,7 @@ class TransformerVAE(PreTrainedModel):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         sigma: Tensor | None = None,
+        features: Tensor | None = None,
         return_loss: bool = True,
         **unused: Any,
     ) -> TVAEOutput:
@@ -163,6 +165,8 @@ class TransformerVAE(PreTrainedModel):
             input_ids: `(b, length)` bare tokens, right-padded.
             attention_mask: `(b, length)`, 0 on padding.
             sigma: `(b,)` noise levels to train with instead of drawn ones.
+            features: `(b, k)`, whitened, k at most the coarse code's size: what the first numbers
+                of the coarse code are pulled to.
             return_loss: for `Trainer`, which asks for the loss in evaluation too.
         """
         config = self.config
@@ -188,14 +192,20 @@ class TransformerVAE(PreTrainedModel):
         if self.training:
             reconstruction = across.mean_over_items(reconstruction, counted.sum())
         discrepancy = self._mmd(latents)
+        loss = reconstruction + weight * discrepancy
+        anchor = None
+        if features is not None and config.n_coarse:
+            anchor = self._anchor(latents, features)
+            loss = loss + config.anchor_weight * anchor
         with torch.no_grad():
             token_accuracy = right.sum() / counted.sum()
             sequence_accuracy = (right.sum(1) == counted.sum(1)).float().mean()
         return TVAEOutput(
-            loss=reconstruction + weight * discrepancy,
+            loss=loss,
             reconstruction=reconstruction.detach(),
             mmd=discrepancy.detach(),
             mmd_weight=torch.tensor(weight),
+            anchor=None if anchor is None else anchor.detach(),
             token_accuracy=token_accuracy,
             sequence_accuracy=sequence_accuracy,
             latents=latents.detach(),
@@ -228,6 +238,11 @@ class TransformerVAE(PreTrainedModel):
         whole[real] = right
         return loss, whole.view(targets.shape)
 
+    def _anchor(self, latents: Tensor, features: Tensor) -> Tensor:
+        """Mean squared distance of the coarse code from the features."""
+        coarse = latents[:, : self.config.n_coarse].flatten(1)[:, : features.shape[1]]
+        return (coarse - features.to(coarse.dtype)).square().mean()
+
     def _mmd(self, latents: Tensor) -> Tensor:
         config, memory = self.config, None
         if self.training and config.mmd_memory and self.recent_count:
@@ -259,7 +274,7 @@ class TransformerVAE(PreTrainedModel):
 
     def _levels(self, sigma: Tensor | float, latents: Tensor) -> Tensor:
         level = torch.as_tensor(sigma, dtype=torch.float32, device=latents.device)
-        return level.expand(latents.shape[0])
+        return level if level.ndim == 2 else level.expand(latents.shape[0])
 
 
 AutoConfig.register("tvae", TVAEConfig)

@@ -66,7 +66,11 @@ def own_share(settings: TrainSettings, rows: int) -> int:
 
 
 def open_items(
-    prepared: PreparedSet, tokenizer: Any, settings: TrainSettings, max_length: int | None
+    prepared: PreparedSet,
+    tokenizer: Any,
+    settings: TrainSettings,
+    max_length: int | None,
+    features: int = 0,
 ) -> tuple[TokenRows, Stream | None]:
     """The training rows; of a streamed set its first items, which the priors are fitted to.
 
@@ -75,12 +79,16 @@ def open_items(
         tokenizer: of the prepared set.
         settings: of the run.
         max_length: of the model, where it is said.
+        features: how many of its features each item has beside it.
 
     Raises:
         ValueError: there is nothing to read, or settings do not go with streaming.
     """
     if not settings.stream:
-        return prepared.rows("train"), None
+        rows = prepared.with_features("train", features) if features else prepared.rows("train")
+        return rows, None
+    if features:
+        raise ValueError("anchor_weight needs a prepared set: streamed items have no features")
     if settings.limit:
         raise ValueError("limit is for prepared sets; stream fewer files")
     stream = Stream(

@@ -24,6 +24,7 @@ from tvae_core import across, sharded
 from tvae_core.beam import BEAMS
 from tvae_core.checkpoint import save_bundle
 from tvae_core.cli import Bar, reuse_memory, use_threads
+from tvae_core.config import TVAEConfig
 from tvae_core.data import PreparedSet, TokenRows
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, choose_settings, evaluate
@@ -96,7 +97,14 @@ def train(
     if start is not None:
         start.check_tokenizer(prepared.path, domain.name)
     tokenizer = prepared.tokenizer()
-    rows, stream = open_items(prepared, tokenizer, settings, merged.model.get("max_length"))
+    wanted = TVAEConfig(**merged.model)
+    rows, stream = open_items(
+        prepared,
+        tokenizer,
+        settings,
+        merged.model.get("max_length"),
+        wanted.coarse_size if wanted.anchor_weight else 0,
+    )
     config = configured(merged.model, len(tokenizer), int(rows.lengths.max()), start)
     rows = _training_rows(rows, config.max_length, settings)
     texts = probe_texts(prepared, prepared.held_out, config, settings)

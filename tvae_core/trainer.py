@@ -135,6 +135,8 @@ class TVAETrainer(Trainer):
         output: TVAEOutput = model(**inputs)
         if model.training:
             parts = {name: getattr(output, name).detach().float() for name in PARTS}
+            if output.anchor is not None:
+                parts["anchor"] = output.anchor.float()
             for name, weight, codes in self._cycles(output.latents, step):
                 cycle = cycle_loss(core, codes)
                 assert output.loss is not None

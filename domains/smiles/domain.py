@@ -88,6 +88,12 @@ class SmilesDomain(BundleDomain):
         """Tanimoto similarity of `a[i]` and `b[i]`, Morgan radius 2, 2,048 bits; NaN if invalid."""
         return tanimoto(a, b)
 
+    def features(self, texts: Sequence[str]) -> FloatArray:
+        """What makes molecules alike, see `domains.smiles.features`; NaN rows if invalid."""
+        from domains.smiles.features import molecule_features
+
+        return molecule_features(texts)
+
     def why_lost(
         self, given: Sequence[str], back: Sequence[str], bundle: Path | None
     ) -> list[str | None]:
