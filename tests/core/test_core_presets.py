@@ -31,7 +31,7 @@ def test_the_names_of_the_original_are_there() -> None:
         *("full_15_tkn", "32_latent", "grad_check_pnt_decoder"),
         *("batch_small", "batch_medium", "batch_large", "5Seq", "30Seq", "60Seq"),
         *("grad_accumulation_small", "grad_accumulation_medium"),
-        *("eval", "no_reg", "cycle_loss", "interpolate_batch", "finetune"),
+        *("eval", "no_reg", "cycle_loss", "interpolate_batch", "finetune", "coarse"),
     }
 
 
