@@ -2,7 +2,7 @@
 
     [read_tune(tune) for tune in tunes_of(text)]
 
-`abc_lines` finds the tunes of a file, `abc_fields` reads fields and `abc_notes` the music of a
+`lines` finds the tunes of a file, `fields` reads fields and `notes` the music of a
 voice; here voices come together bar by bar. Repeats are read once, by their second endings; grace
 notes, lyrics, chord symbols, decorations and tempi are left out.
 """
