@@ -34,8 +34,8 @@ from domains.registry import commands_of
 from tvae_core.cli import Bar
 from tvae_core.data import FEATURES, PreparedSet, TokenRows
 from tvae_core.domain import HasFeatures
-from tvae_core.features import FILE, FeatureBasis, Floats
 from tvae_core.files import whole_folder
+from tvae_core.support.features import FILE, FeatureBasis, Floats
 
 SIZE = 64
 SAMPLE = 50_000

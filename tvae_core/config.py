@@ -60,7 +60,7 @@ class TVAEConfig(PreTrainedConfig):
             as many have a level between that of their coarse tokens and `sigma_max`, the rest
             one level for all tokens.
         anchor_weight: weight of the squared distance of the coarse code from the item's features,
-            whitened (`tvae_core.features`); 0 trains without features.
+            whitened (`tvae_core.support.features`); 0 trains without features.
         mmd_scope: distribution that MMD compares with N(0, I): the `joint` code, each `token`
             alone, or `both` (their sum).
         mmd_kernel: `multiscale` (inverse multiquadric at seven scales around the dimension) or

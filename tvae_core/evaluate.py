@@ -21,9 +21,9 @@ from torch import Tensor
 
 from tvae_core import latent_ops
 from tvae_core.domain import HasSimilarity
+from tvae_core.evaluation.likeness import FEW_ITEMS, MOST_ITEMS, said_by_codes
 from tvae_core.geometry import DRAWS, SETTINGS, Geometry, neighbourhood, posterior
 from tvae_core.intervals import mean_of
-from tvae_core.likeness import FEW_ITEMS, MOST_ITEMS, said_by_codes
 from tvae_core.measures import (
     Known,
     cycle_r2,
@@ -136,7 +136,7 @@ def evaluate(
         geometry: also measure the smoothness of the walks (at every setting, and following the
             path by `slerp` and, as `..._lerp`, straight), the neighbourhoods of the first
             `NEIGHBOUR_ITEMS` items, the spectrum of the codes and what they say
-            (`tvae_core.likeness`).
+            (`tvae_core.evaluation.likeness`).
         stage: progress callback `(what, done, total)`.
 
     Raises:

@@ -15,7 +15,7 @@ from domains.headlines.text import Problem, read
 from domains.headlines.words import KnownWords, words_of_bundle
 from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
-from tvae_core.words_lost import words_lost
+from tvae_core.evaluation.words_lost import words_lost
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The trained bundle that ships with the domain."""

@@ -15,7 +15,7 @@ from domains.python_code.scores import score_all
 from domains.python_code.syntax import Problem, kind, statement
 from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
-from tvae_core.words_lost import words_lost
+from tvae_core.evaluation.words_lost import words_lost
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The trained bundle that ships with the domain."""

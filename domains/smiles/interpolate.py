@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from domains.smiles.commands import COMMANDS
 from domains.smiles.files import FORMATS, check_writable, write_molecules
-from domains.smiles.given import without_maps
+from domains.smiles.reading.given import without_maps
 from domains.smiles.scores import score_all
 from tvae_core.cells import Written
 from tvae_core.cli import CommandError, run_command

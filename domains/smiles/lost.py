@@ -21,7 +21,7 @@ from domains.smiles.chem import parse, plain_smiles
 from domains.smiles.reference import load_reference
 from domains.smiles.scores import score_all
 from domains.smiles.syntax import Problem
-from tvae_core.words_lost import learned_entries
+from tvae_core.evaluation.words_lost import learned_entries
 
 RANGES = ("weight", "rings", "logp", "tpsa", "sa")
 """Properties whose range is told, the first that a molecule is out of."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel import Funnel, FunnelOptions
-from domains.smiles.given import without_maps
+from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
 from tvae_core.cli import Bar, CommandError, positive_int, run_command
 from tvae_core.commands import (

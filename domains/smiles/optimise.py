@@ -21,7 +21,6 @@ from typing import Any
 from domains.smiles.commands import COMMANDS
 from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel_types import parse_limits
-from domains.smiles.given import without_maps
 from domains.smiles.objectives import MoleculeObjective, parse_objectives, score_names
 from domains.smiles.optimise_benchmark import add_benchmark_arguments, run_benchmark
 from domains.smiles.optimise_report import (
@@ -32,6 +31,7 @@ from domains.smiles.optimise_report import (
     table,
     write_history,
 )
+from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
 from tvae_core.cli import CommandError, CommandParser, run_command
 from tvae_core.commands import add_space_arguments, open_space, parser_for

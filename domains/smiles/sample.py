@@ -25,7 +25,7 @@ from domains.smiles.conditional import add_target_argument, check_targets, steer
 from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel import Funnel, FunnelOptions, FunnelResult
 from domains.smiles.funnel_types import parse_limits
-from domains.smiles.given import without_maps
+from domains.smiles.reading.given import without_maps
 from domains.smiles.scale_command import add_scale_arguments, check_long, is_long, run_long
 from domains.smiles.stability import decode_stability
 from tvae_core.cells import Written

@@ -12,7 +12,7 @@ from apps.common.page import literal
 from apps.registry import AppEntry
 from domains.registry import commands_of
 from tests.apps.items import bundle_of
-from tvae_core.comes_back import comes_back
+from tvae_core.evaluation.comes_back import comes_back
 from tvae_core.space import LatentSpace
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

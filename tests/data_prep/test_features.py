@@ -15,7 +15,7 @@ from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
 from tvae_core.commands import train_command
 from tvae_core.data import PreparedSet, PreparedSetError
-from tvae_core.features import FeatureBasis
+from tvae_core.support.features import FeatureBasis
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from domains.mnist.text import array_to_text, text_to_array
 from domains.registry import DOMAINS, commands_of
 from domains.smiles.domain import BUNDLE
 from domains.smiles.lost import learned_of, why_lost
-from tvae_core.comes_back import comes_back
 from tvae_core.domain import HasReasons
+from tvae_core.evaluation.comes_back import comes_back
 from tvae_core.space import LatentSpace
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"

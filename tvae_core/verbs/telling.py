@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
-from tvae_core.comes_back import ComesBack, comes_back, compare, faithfully
 from tvae_core.commands import DomainCommands
+from tvae_core.evaluation.comes_back import ComesBack, comes_back, compare, faithfully
 from tvae_core.space import LatentSpace
 
 MOST_NAMED = 60

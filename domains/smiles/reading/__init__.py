@@ -3,7 +3,8 @@
 - `cxsmiles`: the `|...|` after a SMILES: what is dropped with it, and whether that can be;
 - `texts`: a SMILES as it stands in a file: its canonical form, and what was changed;
 - `mol_block`: the same of an MDL mol block; `sdf`: the records of a file of them;
-- `account`: what was kept, rejected and changed, which adds up to the rows of a file.
+- `account`: what was kept, rejected and changed, which adds up to the rows of a file;
+- `given`: a molecule that a person gives to a verb.
 
 `domains.smiles.readers` puts them together.
 """

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tvae_core.domain import FloatArray
-from tvae_core.likeness import coarse_part, likeness, probes, said_by_codes, spearman
+from tvae_core.evaluation.likeness import coarse_part, likeness, probes, said_by_codes, spearman
 
 ITEMS = [f"{n:03d}" for n in range(60)]
 

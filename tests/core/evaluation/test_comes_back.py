@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tvae_core.comes_back import MOST_SHOWN, ComesBack, comes_back, compare, faithfully
 from tvae_core.domain import Domain, HasReasons, Verdict
+from tvae_core.evaluation.comes_back import MOST_SHOWN, ComesBack, comes_back, compare, faithfully
+from tvae_core.evaluation.words_lost import changed_words, learned_entries, spelt_out, words_lost
 from tvae_core.space import LatentSpace
-from tvae_core.words_lost import changed_words, learned_entries, spelt_out, words_lost
 
 
 class Checked:
@@ -134,7 +134,7 @@ def test_which_words_changed() -> None:
 
 
 def test_what_a_vocabulary_has_learned(trained_space: LatentSpace, tmp_path: Path) -> None:
-    shipped = Path(__file__).parents[2] / "domains" / "headlines" / "bundle"
+    shipped = Path(__file__).parents[3] / "domains" / "headlines" / "bundle"
     entries = learned_entries(shipped)
     assert len(entries) > 1000
     assert "<pad>" not in entries

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tvae_core.features import FeatureBasis
+from tvae_core.support.features import FeatureBasis
 
 
 def made(n: int = 500) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Measures of a space: what codes say, and what comes back from them."""
