@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from transformers import PreTrainedTokenizerFast
 
 from data_prep.common import BAD_USAGE, CommandParser, PrepError, positive_int
 from data_prep.tokenise import MAX_VOCAB_SIZE
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
     from tvae_core.measures import Known
 
 LEAST = 4

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,10 +33,12 @@ from data_prep.common import (
 )
 from domains.registry import commands_of
 from tvae_core.cli import Bar
-from tvae_core.data import FEATURES, PreparedSet, TokenRows
 from tvae_core.domain import HasFeatures
 from tvae_core.files import whole_folder
-from tvae_core.support.features import FILE, FeatureBasis, Floats
+from tvae_core.support.features import FEATURES, FILE, FeatureBasis, Floats
+
+if TYPE_CHECKING:
+    from tvae_core.data import TokenRows
 
 SIZE = 64
 SAMPLE = 50_000
@@ -103,6 +106,8 @@ def add_features(folder: Path, size: int, seed: int, jobs: int, command: str) ->
     Raises:
         PrepError: it is no prepared set, or its domain has no features.
     """
+    from tvae_core.data import PreparedSet
+
     if not is_prepared_set(folder):
         raise PrepError(f"{folder} is not a prepared set", BAD_USAGE)
     prepared = PreparedSet(folder)

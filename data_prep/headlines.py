@@ -21,11 +21,10 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from transformers import PreTrainedTokenizerFast
 
 from data_prep.common import (
     BAD_USAGE,
@@ -60,6 +59,9 @@ from data_prep.tokenise import use_threads
 from domains.headlines.text import MAX_CHARACTERS
 from tvae_core.byte_pair import BASE_SIZE, build_byte_pair, encode_many
 from tvae_core.support.tables import READER, Table, open_table
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 TOKENIZER_SAMPLE = 60_000
 """Most headlines that the tokenizer is learned from; with 137,000 it is no better (12.13 tokens a

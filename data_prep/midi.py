@@ -27,8 +27,7 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from data_prep.common import (
     BAD_USAGE,
@@ -56,6 +55,9 @@ from data_prep.tokenise import use_threads
 from domains.midi.notation import MAX_BARS
 from domains.midi.reading.midi.grid import GRIDS
 from domains.midi.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 CACHE = ".midi"
 MOST_TOLD = 12

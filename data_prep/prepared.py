@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from transformers import PreTrainedTokenizerFast
 
 from data_prep.common import (
     BAD_USAGE,
@@ -34,6 +33,9 @@ from data_prep.common import (
 from data_prep.earlier import Earlier, Flags, hold_out, identity_of
 from data_prep.tokenise import MAX_VOCAB_SIZE, save_splits
 from tvae_core.byte_pair import encode_many
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 FORMAT_VERSION = 1
 TOKENIZER_SAMPLE = 300_000

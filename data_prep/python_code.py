@@ -31,11 +31,11 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
-from transformers import PreTrainedTokenizerFast
 
 from data_prep.common import (
     BAD_USAGE,
@@ -51,6 +51,9 @@ from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepa
 from data_prep.tokenise import use_threads
 from domains.python_code.syntax import canonical
 from domains.python_code.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SHORTEST, LONGEST = 5, 60
 VOCAB_SIZE = 2048

@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from datasets import Dataset, DatasetDict, Features, List, Value, disable_progress_bars
 from tqdm import tqdm
 
 CHUNK = 20_000
 MAX_VOCAB_SIZE = 2**15
 Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
-FEATURES = Features(
-    {"text": Value("string"), "input_ids": List(Value("int16")), "length": Value("int32")}
-)
-LABELLED = Features(FEATURES | {"label": Value("string")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +31,15 @@ def use_threads(jobs: int) -> None:
     """Let the tokenizer use this many threads; only works before its first batch."""
     os.environ["TOKENIZERS_PARALLELISM"] = "true" if jobs > 1 else "false"
     os.environ["RAYON_NUM_THREADS"] = str(jobs)
+
+
+@cache
+def _schema(labelled: bool = False) -> pa.Schema:
+    """The columns of a split, as ``datasets`` writes them."""
+    from datasets import Features, List, Value
+
+    columns = {"text": Value("string"), "input_ids": List(Value("int16")), "length": Value("int32")}
+    return Features(columns | ({"label": Value("string")} if labelled else {})).arrow_schema
 
 
 def tokenise(
@@ -60,16 +65,16 @@ def tokenise(
             batches.append(
                 pa.record_batch(
                     [column.cast(pa.string()), input_ids, pa.array(lengths)],
-                    schema=FEATURES.arrow_schema,
+                    schema=_schema(),
                 )
             )
             n_tokens += int(offsets[-1])
             longest = max(longest, int(lengths.max(initial=0)))
             bar.update(len(encodings))
-    table = pa.Table.from_batches(batches, schema=FEATURES.arrow_schema)
+    table = pa.Table.from_batches(batches, schema=_schema())
     if labels is not None:
         table = table.append_column("label", labels.cast(pa.string()))
-        table = table.cast(LABELLED.arrow_schema)
+        table = table.cast(_schema(labelled=True))
     return table, SplitSummary(len(texts), n_tokens / max(1, len(texts)), longest)
 
 
@@ -92,6 +97,8 @@ def save_splits(
     Returns:
         The summary of each split.
     """
+    from datasets import Dataset, DatasetDict, disable_progress_bars
+
     disable_progress_bars()
     summaries: dict[str, SplitSummary] = {}
     saved: dict[str, Dataset] = {}

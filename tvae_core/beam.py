@@ -19,18 +19,7 @@ from tvae_core.model import TransformerVAE
 Progress = Callable[[int, int], None]
 BEAMS = 4
 """What a training writes into its bundle: eight give hardly more, at twice the cost."""
-MAX_BEAMS = 64
 _SHRINK = 0.75
-
-
-def check_beams(beams: int) -> None:
-    """Refuses impossible widths.
-
-    Raises:
-        ValueError: for fewer than one row or more than `MAX_BEAMS`.
-    """
-    if not 1 <= beams <= MAX_BEAMS:
-        raise ValueError(f"beams must be in 1..{MAX_BEAMS} (1 is greedy), not {beams}")
 
 
 def begin(model: TransformerVAE, latents: Tensor, sigma: Tensor, limit: int) -> DecoderCache:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import safe_open
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 MOST: dict[str, int] = {
     "vocab_size": 1 << 20,
@@ -76,6 +75,8 @@ def check_sizes(settings: Mapping[str, Any]) -> None:
 
 def shapes_of(make: Callable[[], nn.Module]) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a module's tensors, built without memory for them."""
+    import torch
+
     with torch.device("meta"):
         return {name: tuple(value.shape) for name, value in make().state_dict().items()}
 
@@ -87,6 +88,8 @@ def check_header(path: Path, wanted: Mapping[str, tuple[int, ...]]) -> None:
         ValueError: naming the tensor.
         SafetensorError: the header is damaged, or the file is not as long as it says.
     """
+    from safetensors import safe_open
+
     with safe_open(path, "pt") as file:
         names = set(file.keys())
         if names != set(wanted):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from transformers import PreTrainedTokenizerFast
-
-from tvae_core.byte_pair import load_tokenizer
 from tvae_core.domain import DomainError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 class BundleDomain:
@@ -37,6 +37,8 @@ class BundleDomain:
         Raises:
             DomainError: there is none in the folder, or it cannot be read.
         """
+        from tvae_core.byte_pair import load_tokenizer
+
         path = self.bundle / "tokenizer.json"
         if not path.is_file():
             raise DomainError(f"no tokenizer for {self.items}: {path} does not exist")

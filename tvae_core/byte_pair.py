@@ -16,12 +16,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-
-from tokenizers import Tokenizer, decoders, models, normalizers, trainers
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from tvae_core.bounds import MOST_TOKENIZER, small_json
 from tvae_core.tokenizer_checks import check_tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
 
 Merge = tuple[str, str]
 SPECIAL_TOKENS = {"pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>"}
@@ -97,6 +99,8 @@ def merged(parts: Sequence[str], ranks: Mapping[Merge, int]) -> list[str]:
 
 def assemble(merges: Sequence[Merge]) -> Tokenizer:
     """A ``tokenizers`` pipeline with the fixed alphabet and these merges."""
+    from tokenizers import Tokenizer, decoders, models, normalizers
+
     names = [*SPECIAL_TOKENS.values(), *MASK_TOKEN.values(), *ALPHABET]
     vocab = {name: index for index, name in enumerate(names)}
     for left, right in merges:
@@ -127,6 +131,8 @@ def learn_merges(
         progress: show progress bars on stderr.
         max_token_length: the most units that an entry may have.
     """
+    from tokenizers import Tokenizer, models, trainers
+
     vocab = base.get_vocab()
     reserved = {*SPECIAL_TOKENS.values(), *MASK_TOKEN.values()}
     unit_of = {chr(_PRIVATE_USE + index): unit for unit, index in vocab.items()}
@@ -218,6 +224,8 @@ def read_pipeline(file: Path) -> Tokenizer:
         ValueError: it is too large, no tokenizer, or one of parts that are not read.
         OSError: the file cannot be read.
     """
+    from tokenizers import Tokenizer
+
     content = small_json(file, MOST_TOKENIZER)
     check_tokenizer(content)
     content |= {"truncation": None, "padding": None}
@@ -242,6 +250,8 @@ def encode_many(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> lis
 def encode_rows(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """The bare token ids of many texts, by a ``tokenizers`` pipeline of `assemble`."""
     if _PLAIN.fullmatch("".join(texts)):
+        from tokenizers import Tokenizer
+
         tokenizer = Tokenizer(tokenizer.model)
         texts = [text.replace(" ", _SPACE) for text in texts]
     return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
@@ -249,6 +259,8 @@ def encode_rows(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
 
 def wrap(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     """The pipeline as the tokenizer that models and bundles carry."""
+    from transformers import PreTrainedTokenizerFast
+
     # split_special_tokens: a text that holds "<eos>" is spelt out, not made the special token.
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tvae_core.evaluate import Evaluation
 from tvae_core.tables import dial_table
+
+if TYPE_CHECKING:
+    from tvae_core.evaluate import Evaluation
 
 
 def model_card(manifest: dict[str, Any], evaluation: Evaluation) -> str:

@@ -19,7 +19,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
-from tvae_core.beam import check_beams
 from tvae_core.bounds import (
     check_header,
     check_inside,
@@ -29,17 +28,14 @@ from tvae_core.bounds import (
 )
 from tvae_core.byte_pair import MASK_TOKEN, SPECIAL_TOKENS, read_pipeline
 from tvae_core.config import TVAEConfig
+from tvae_core.decoding.ranges import check_beams, check_cycles
 from tvae_core.files import json_text, sha256_file, whole_folder
 from tvae_core.model import TransformerVAE
 from tvae_core.prior import PriorSet
-from tvae_core.verified import check_cycles
+from tvae_core.support.errors import BundleError
 
 FORMAT_VERSION = 1
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "prior.safetensors", "manifest.json")
-
-
-class BundleError(ValueError):
-    """A bundle that cannot be used, with the file and the reason."""
 
 
 @dataclass(frozen=True)

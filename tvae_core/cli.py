@@ -12,9 +12,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from tqdm import tqdm
+from tvae_core.files import OutputError
+from tvae_core.support.errors import BundleError, PreparedSetError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 FAILED = 1
 BAD_USAGE = 2
@@ -95,9 +99,6 @@ def fidelity_setting(text: str) -> float | str:
 
 def run_command(name: str, command: Callable[[], int | None]) -> int:
     """Runs a command; a mistake becomes one line on stderr and an exit code."""
-    from tvae_core.checkpoint import BundleError
-    from tvae_core.data import PreparedSetError
-    from tvae_core.files import OutputError
 
     def tell(error: BaseException) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
@@ -138,6 +139,8 @@ class Bar:
     def __call__(self, done: int, total: int) -> None:
         """Shows that `done` of `total` are done."""
         if self._bar is None:
+            from tqdm import tqdm
+
             self._bar = tqdm(
                 total=total, desc=self.what, unit=self.unit, file=sys.stderr, mininterval=0.3
             )

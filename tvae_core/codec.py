@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tvae_core.beam import check_beams
 from tvae_core.data import pad_rows
+from tvae_core.decoding.ranges import BATCH, check_beams, check_cycles
 from tvae_core.domain import Domain, DomainError
-from tvae_core.generate import BATCH, decode_latents
+from tvae_core.generate import decode_latents
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import sigma_of
-from tvae_core.verified import check_cycles, decode_verified
+from tvae_core.verified import decode_verified
 
 Progress = Callable[[int, int], None]
 AUTO_SETTINGS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)

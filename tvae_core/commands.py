@@ -9,22 +9,21 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tvae_core.beam import check_beams
-from tvae_core.card import model_card
 from tvae_core.cells import Written
 from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
+from tvae_core.decoding.ranges import MAX_CYCLES, check_beams, check_cycles, check_sampling
 from tvae_core.domain import Domain
-from tvae_core.evaluate import Plan
-from tvae_core.generate import check_sampling
-from tvae_core.measures import Known
 from tvae_core.names import one_line
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
-from tvae_core.space import LatentSpace
 from tvae_core.start import begin
 from tvae_core.tables import dial_table as dial_table
-from tvae_core.verified import MAX_CYCLES, check_cycles
+
+if TYPE_CHECKING:
+    from tvae_core.evaluate import Plan
+    from tvae_core.measures import Known
+    from tvae_core.space import LatentSpace
 
 
 @dataclass(frozen=True)
@@ -219,6 +218,8 @@ def open_space(args: argparse.Namespace, domain: Domain) -> LatentSpace:
     beams, cycles = getattr(args, "beams", None), getattr(args, "cycles", None)
     check_beams(1 if beams is None else beams)
     check_cycles(cycles or 0)
+    from tvae_core.space import LatentSpace
+
     device = use_machine(args)
     space = LatentSpace.load(args.bundle, domain, device)
     space.search(beams, cycles)
@@ -263,6 +264,7 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
     if dry:
         print(begin(merged, commands.domain.name)[0].table())
         return 0
+    from tvae_core.card import model_card
     from tvae_core.train import train
 
     run = train(commands.domain, merged, model_card, commands.extra)

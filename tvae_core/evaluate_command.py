@@ -10,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tvae_core.classify import MOST_TRAIN, can_classify
 from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
@@ -21,20 +22,19 @@ from tvae_core.commands import (
     open_space,
     parser_for,
 )
-from tvae_core.data import PreparedSet
+from tvae_core.decoding.ranges import PRIORS
 from tvae_core.domain import Domain
-from tvae_core.evaluate import Evaluation, Plan, evaluate
 from tvae_core.files import check_file, json_text, write_whole
 from tvae_core.intervals import with_bounds
-from tvae_core.labelled import HeldOut, has_labels, pick, probe, why_no_probe
-from tvae_core.latent_map import LatentMap, draw_map
-from tvae_core.measures import fitting
 from tvae_core.plots import draw_page, plot_format
-from tvae_core.prior import PRIORS
-from tvae_core.report import Report, write_report
-from tvae_core.showcase import make_showcase
-from tvae_core.space import LatentSpace
 from tvae_core.tables import dial_table, geometry_table
+
+if TYPE_CHECKING:
+    from tvae_core.data import PreparedSet
+    from tvae_core.evaluate import Evaluation, Plan
+    from tvae_core.labelled import HeldOut
+    from tvae_core.latent_map import LatentMap
+    from tvae_core.space import LatentSpace
 
 SHOWN = 48
 """Most reconstructions and most samples in a report."""
@@ -54,6 +54,11 @@ def run_evaluation(
     given = list(sys.argv[1:] if argv is None else argv)
     args = _parser(commands, note).parse(given)
     _check(args)
+    from tvae_core.data import PreparedSet
+    from tvae_core.evaluate import evaluate
+    from tvae_core.labelled import HeldOut, pick
+    from tvae_core.latent_map import draw_map
+
     space = open_space(args, commands.domain)
     prepared = PreparedSet(args.data, name)
     split = args.split or prepared.final
@@ -197,6 +202,8 @@ def _wants_probe(
     Raises:
         CommandError: it is asked for and cannot be done.
     """
+    from tvae_core.labelled import has_labels, why_no_probe
+
     if args.probe is False:
         return False
     if not has_labels(prepared.rows(split), domain):
@@ -218,6 +225,9 @@ def _own_numbers(
     args: argparse.Namespace,
 ) -> dict[str, float]:
     """What the domain adds, of the texts that the model takes."""
+    from tvae_core.evaluate import Plan
+    from tvae_core.measures import fitting
+
     bar = Bar(space.domain.name, "stage")
     taken = [texts[i] for i in fitting(space, texts)]
     plan = Plan(
@@ -230,6 +240,8 @@ def _probe(
     space: LatentSpace, prepared: PreparedSet, seen: HeldOut, args: argparse.Namespace
 ) -> dict[str, float]:
     """The numbers of the probe; empty, with a line on stderr, where there are too few labels."""
+    from tvae_core.labelled import probe
+
     try:
         return probe(space, prepared.rows("train"), seen, args.probe_train, args.seed)
     except ValueError as error:
@@ -248,6 +260,9 @@ def _report(
     split: str,
     given: list[str],
 ) -> None:
+    from tvae_core.report import Report, write_report
+    from tvae_core.showcase import make_showcase
+
     bar = Bar("report", "stage")
     bar(0, 2)
     shown = make_showcase(

@@ -12,31 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tvae_core.beam import begin, check_beams, next_logits, search_batch
+from tvae_core.beam import begin, next_logits, search_batch
+from tvae_core.decoding.ranges import BATCH, check_beams, check_sampling
 from tvae_core.model import TransformerVAE
 from tvae_core.rng import uniform_rows
 
 Progress = Callable[[int, int], None]
-BATCH = 512
-"""Codes decoded at once: half of it is slower on two cores, twice as many hardly faster."""
 _SHRINK = 0.75
 _CACHE_BYTES = 1 << 30
 """Most memory that the keys and values of rows decoded together may take."""
 _GREEDY = 1e-6
 _FIRST, _NEXT = 16, 128
 """Likeliest tokens among which a draw is looked for, before all of them are sorted."""
-
-
-def check_sampling(temperature: float, top_p: float) -> None:
-    """Refuses sampling settings that mean nothing.
-
-    Raises:
-        ValueError: for a negative (or not finite) temperature or a `top_p` outside (0, 1].
-    """
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature must be 0 (greedy) or more, not {temperature}")
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
 
 
 @torch.inference_mode()

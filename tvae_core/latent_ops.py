@@ -13,8 +13,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from tvae_core.decoding.ranges import check_radius
+
 How = Literal["slerp", "lerp"]
-MAX_RADIUS = 1e3
 
 
 def lerp(start: Tensor, end: Tensor, t: float | Tensor) -> Tensor:
@@ -117,13 +118,6 @@ def grid(corners: Tensor, rows: int, columns: int, how: How = "slerp") -> Tensor
     return torch.stack([path(a, b, columns, how) for a, b in zip(left, right, strict=True)])
 
 
-def check_radius(radius: float) -> None:
-    """Refuses a radius that is negative, not finite or above `MAX_RADIUS`, by `ValueError`."""
-    if not 0 <= radius <= MAX_RADIUS:
-        most = f" and at most {MAX_RADIUS:g}" if radius > MAX_RADIUS else ""
-        raise ValueError(f"radius must be 0 or more{most}, not {radius:g}")
-
-
 def neighbours(code: Tensor, noise: Tensor, radius: float) -> Tensor:
     """Codes around one code at a radius.
 
@@ -134,7 +128,7 @@ def neighbours(code: Tensor, noise: Tensor, radius: float) -> Tensor:
             `(code + radius * noise) / sqrt(1 + radius^2)`.
 
     Raises:
-        ValueError: for a radius that is negative, not finite or above `MAX_RADIUS`.
+        ValueError: for a radius that is negative, not finite or above `ranges.MAX_RADIUS`.
     """
     check_radius(radius)
     return (code + radius * noise) / math.sqrt(1 + radius**2)

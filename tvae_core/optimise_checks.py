@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tvae_core.decoding.ranges import check_radius
 from tvae_core.domain import DomainError
-from tvae_core.latent_ops import check_radius
-from tvae_core.space import LatentSpace
+
+if TYPE_CHECKING:
+    from tvae_core.space import LatentSpace
 
 DECODES = 100
 """Codes decoded at most for each call of the budget."""

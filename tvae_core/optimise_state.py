@@ -12,10 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-
 from tvae_core.files import json_text, write_whole
 from tvae_core.optimise_types import Call, Generation
 
@@ -36,6 +32,9 @@ def write_state(
     Raises:
         OutputError: when the folder cannot be written.
     """
+    import torch
+    from safetensors.torch import save
+
     name = f"codes-{len(generations)}.safetensors"
     codes = torch.cat([part.codes for part in generations]) if generations else torch.zeros(0)
     write_whole(folder / name, save({"codes": codes.contiguous()}))
@@ -74,6 +73,9 @@ def read_state(folder: Path) -> tuple[dict[str, Any], list[Generation], list[Cal
     Raises:
         ValueError: for a folder without a search, or a spoilt one.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     path = folder / STATE
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

@@ -6,18 +6,22 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tvae_core.cells import Row, clean, columns, provenance
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def write_parquet(
     path: Path, rows: Iterable[Row], metadata: Mapping[str, object], first: str = "text"
 ) -> None:
     """Writes rows as one table; its columns are those of all rows, `first` before the others."""
+    import pyarrow as pa
+
     listed = list(rows)
     names, _ = columns(listed, first)
     table = pa.table({name: pa.array([_exact(row.get(name)) for row in listed]) for name in names})
@@ -33,6 +37,8 @@ def _exact(value: object) -> object:
 
 def write_tables(path: Path, tables: Iterable[pa.Table], metadata: Mapping[str, object]) -> None:
     """Writes tables of the same columns, at least one, one after the other as one file."""
+    import pyarrow.parquet as pq
+
     stream = iter(tables)
     first = next(stream)
     schema = first.schema.with_metadata({b"provenance": provenance(metadata).encode()})

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tvae_core.evaluate import Evaluation
 from tvae_core.files import write_whole
-from tvae_core.geometry import RADII, SETTINGS, Geometry
 from tvae_core.intervals import Estimate
+
+if TYPE_CHECKING:
+    from tvae_core.evaluate import Evaluation
+    from tvae_core.geometry import Geometry
 
 _LINES = (
     ("prior_valid", "valid prior samples", "tab:blue"),
@@ -39,6 +41,8 @@ def draw_front(evaluation: Evaluation, path: Path) -> None:
     Raises:
         ValueError: for another ending.
     """
+    from tvae_core.evaluate import Evaluation
+
     front = Evaluation(evaluation.metrics, evaluation.dial)
     write_whole(path, page_bytes(front, plot_format(path)))
 
@@ -124,6 +128,8 @@ def _front(axes: Any, evaluation: Evaluation) -> None:
 
 
 def _neighbours(axes: Any, geometry: Geometry) -> None:
+    from tvae_core.geometry import RADII, SETTINGS
+
     nan = math.nan
     for setting, colour in zip(SETTINGS, _COLOURS, strict=True):
         prefix = "" if setting is None else f"dial_{setting:.2f}_"

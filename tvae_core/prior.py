@@ -16,9 +16,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from tvae_core.decoding.ranges import PRIORS
 from tvae_core.rng import normal_rows
-
-PRIORS = ("flow", "gaussian", "normal")
 
 
 class Prior(Protocol):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from tvae_core.codec import Codec
 from tvae_core.domain import FloatArray, HasSimilarity
+
+if TYPE_CHECKING:
+    from tvae_core.codec import Codec
 
 Similarity = Callable[[Sequence[str], Sequence[str]], FloatArray]
 """Two lists of valid texts, item by item -> 0 (nothing shared) to 1 (the same), NaN if unknown."""

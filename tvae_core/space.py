@@ -18,8 +18,8 @@ from torch import Tensor
 from tvae_core import latent_ops
 from tvae_core.checkpoint import Bundle, load_bundle
 from tvae_core.codec import Codec, Progress
+from tvae_core.decoding.ranges import BATCH, check_radius, check_sampling
 from tvae_core.domain import Domain
-from tvae_core.generate import BATCH, check_sampling
 from tvae_core.latent_ops import How, Projection
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import fidelity_of, sigma_of
@@ -278,7 +278,7 @@ class LatentSpace(Codec):
         """
         if n < 1:
             raise ValueError(f"the number of neighbours must be at least 1, not {n}")
-        latent_ops.check_radius(radius)
+        check_radius(radius)
         code = self.encode([text])[0]
         noise = normal_rows(0, n, tuple(code.shape), seed, stream=2)
         level = radius * self.spread

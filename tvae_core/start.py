@@ -11,16 +11,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from tvae_core.bounds import MOST_TOKENIZER, small_json
-from tvae_core.checkpoint import load_bundle
-from tvae_core.config import TVAEConfig
 from tvae_core.files import json_text, write_whole
-from tvae_core.model import TransformerVAE
 from tvae_core.presets import MODEL_FIELDS, Merged
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tvae_core.config import TVAEConfig
+    from tvae_core.model import TransformerVAE
 
 SHAPE = (
     "d_model",
@@ -95,6 +96,8 @@ def begin(merged: Merged, domain: str) -> tuple[Merged, Start | None]:
     given = merged.train.get("start")
     if not given:
         return merged, None
+    from tvae_core.checkpoint import load_bundle
+
     bundle = load_bundle(given, domain)
     config = bundle.model.config
     for name in (*SHAPE, *_MEANING):
@@ -130,6 +133,8 @@ def configured(
     Raises:
         ValueError: settings that make no model.
     """
+    from tvae_core.config import TVAEConfig
+
     unnamed: dict[str, Any] = {"max_length": max(16, longest * 3 // 2)}
     if start is not None:
         unnamed["max_length"] = max(unnamed["max_length"], start.config.max_length)
@@ -139,6 +144,8 @@ def configured(
 
 def first_model(config: TVAEConfig, start: Start | None) -> TransformerVAE:
     """A model with random weights, or with those of the bundle that the run begins with."""
+    from tvae_core.model import TransformerVAE
+
     model = TransformerVAE(config)
     if start is not None:
         start.fill(model)

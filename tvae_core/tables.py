@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tvae_core.evaluate import Evaluation
-from tvae_core.geometry import RADII, SETTINGS
+if TYPE_CHECKING:
+    from tvae_core.evaluate import Evaluation
 
 COLUMNS = (
     ("fidelity", "fidelity"),
@@ -47,6 +48,8 @@ def geometry_table(result: Evaluation, markdown: bool = False) -> str:
     """
     if result.geometry is None:
         return ""
+    from tvae_core.geometry import RADII, SETTINGS
+
     metrics = result.geometry.metrics
     lines = []
     if not markdown:

@@ -26,6 +26,7 @@ from tvae_core.checkpoint import save_bundle
 from tvae_core.cli import Bar, reuse_memory, use_threads
 from tvae_core.config import TVAEConfig
 from tvae_core.data import PreparedSet, TokenRows
+from tvae_core.decoding.ranges import MAX_CYCLES
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, choose_settings, evaluate
 from tvae_core.files import check_parent, json_text, write_whole
@@ -42,7 +43,6 @@ from tvae_core.space import LatentSpace
 from tvae_core.start import Start, begin, check_checkpoint, configured, first_model, record
 from tvae_core.tracking import check_trackers, log_showcase
 from tvae_core.trainer import TVAETrainer
-from tvae_core.verified import MAX_CYCLES
 
 SHOWN = 64
 """Most samples in the showcase at the end of a run."""

@@ -20,15 +20,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from tvae_core.beam import MAX_BEAMS
-from tvae_core.generate import BATCH, decode_candidates, decode_latents
+from tvae_core.decoding.ranges import BATCH, MAX_BEAMS, ROUNDS, check_cycles
+from tvae_core.generate import decode_candidates, decode_latents
 from tvae_core.model import TransformerVAE
 
 Progress = Callable[[int, int], None]
-ROUNDS = ((0.0, 1), (1.0, 1), (0.5, 1), (0.0, 4))
-"""What each cycle tries: the share of what was missed that the code is moved by, and how many times
-the beams are searched."""
-MAX_CYCLES = len(ROUNDS)
 BEAMS = 4
 """Fewest rows searched in a cycle."""
 TOLERANCE = 0.5
@@ -45,16 +41,6 @@ class Reader(Protocol):
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Codes `(n, n_latent, latent_size)`."""
         ...
-
-
-def check_cycles(cycles: int) -> None:
-    """Refuses impossible numbers of cycles.
-
-    Raises:
-        ValueError: below 0 or above `MAX_CYCLES`.
-    """
-    if not 0 <= cycles <= MAX_CYCLES:
-        raise ValueError(f"cycles must be in 0..{MAX_CYCLES} (0 verifies nothing), not {cycles}")
 
 
 def decode_verified(

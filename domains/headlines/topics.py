@@ -14,22 +14,21 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from domains.headlines.commands import COMMANDS
-from domains.headlines.topic_file import ABOUT, CODE_STREAM, TENSORS, Topics
 from tvae_core.cli import Bar, CommandError, positive_int, run_command
-from tvae_core.codec import Progress
 from tvae_core.commands import add_space_arguments, open_space, parser_for
-from tvae_core.data import PreparedSet, TokenRows
-from tvae_core.noise import sigma_of
-from tvae_core.rng import normal_rows
-from tvae_core.space import LatentSpace, Samples
 
-__all__ = ["Topics", "make_topics", "noisy", "sample_topic"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from domains.headlines.topic_file import Topics
+    from tvae_core.codec import Progress
+    from tvae_core.data import TokenRows
+    from tvae_core.space import LatentSpace, Samples
 
 MOST_ROWS, LEAST_ROWS = 20_000, 50
 LEAST_SCALE = 1e-3
@@ -88,6 +87,10 @@ def make_topics(
         PreparedSetError: the set has no labels.
         ValueError: no label has enough rows.
     """
+    import torch
+
+    from domains.headlines.topic_file import Topics
+
     fitting = np.flatnonzero(
         (rows.lengths > 0) & (rows.lengths <= space.model.config.max_length)
     ).tolist()
@@ -108,6 +111,10 @@ def make_topics(
 
 def noisy(space: LatentSpace, codes: Tensor, fidelity: float, seed: int, first_row: int) -> Tensor:
     """Codes with the noise that the decoder expects at a setting of the dial, at unit spread."""
+    from domains.headlines.topic_file import CODE_STREAM
+    from tvae_core.noise import sigma_of
+    from tvae_core.rng import normal_rows
+
     sigma = float(sigma_of(space.model.config, fidelity))
     shape = tuple(codes.shape[1:])
     noise = normal_rows(first_row, first_row + len(codes), shape, seed, stream=CODE_STREAM + 1)
@@ -129,6 +136,9 @@ def sample_topic(
     Raises:
         ValueError: an unknown label, or a bundle without topics.
     """
+    from domains.headlines.topic_file import Topics
+    from tvae_core.space import Samples
+
     if n < 1:
         raise ValueError(f"the number of samples must be at least 1, not {n}")
     topics = Topics.load(space.bundle.path, space.bundle.hash)
@@ -150,6 +160,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse(argv)
     if args.least < 2:
         raise CommandError("--least must be at least 2: one headline has no spread", 2)
+    from domains.headlines.topic_file import ABOUT, TENSORS
+    from tvae_core.data import PreparedSet
+
     space = open_space(args, COMMANDS.domain)
     prepared = PreparedSet(args.data, COMMANDS.domain.name)
     bar = Bar("topics", "headline")

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from domains.headlines.text import words_of
 from tvae_core.cli import Bar
-from tvae_core.data import PreparedSet
 from tvae_core.known import KnownSet, readable_known
 
 WORDS_FILE = "words.bin"
@@ -34,6 +33,8 @@ def words_of_prepared_set(folder: Path) -> dict[str, Path]:
     Raises:
         PreparedSetError: there is no prepared set of headlines in the folder.
     """
+    from tvae_core.data import PreparedSet
+
     path = Path(folder) / WORDS_FILE
     rows = PreparedSet(folder, "headlines").rows("train")
     if readable_known(path):

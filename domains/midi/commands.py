@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domains.midi.domain import BUNDLE, MidiDomain
 from domains.midi.items import read_item, show
 from domains.midi.tokenizer import holds_one_voice
 from tvae_core.cells import Written
 from tvae_core.commands import DomainCommands
-from tvae_core.evaluate import Plan
 from tvae_core.known import known_of_bundle, known_of_prepared_set
-from tvae_core.space import LatentSpace
+
+if TYPE_CHECKING:
+    from tvae_core.evaluate import Plan
+    from tvae_core.space import LatentSpace
 
 _domain = MidiDomain()
 

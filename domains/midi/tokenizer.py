@@ -12,13 +12,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from domains.midi.notation import HIGHEST, LOWEST, key_symbol, metre_symbol, pitch_name
 from tvae_core.byte_pair import BASE_SIZE, build_byte_pair, symbol_merges
 from tvae_core.byte_pair import encode_many as encode_many
 from tvae_core.byte_pair import load_tokenizer as load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 METRES = (
     *((beats, 4) for beats in range(1, 8)),

@@ -12,65 +12,37 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from domains.mnist.images import pool, resample
+from domains.mnist.images import COMMON_SIDE, pool, resample
 from domains.mnist.text import LEVELS, Levels, orientation_of, text_to_array
-from tvae_core.cli import Bar, CommandParser, positive_int, run_command, use_threads
-from tvae_core.data import PreparedSet
+from tvae_core.cli import CommandParser, positive_int, run_command, use_threads
 from tvae_core.domain import DomainError, FloatArray
 from tvae_core.files import check_file, write_whole
 
+if TYPE_CHECKING:
+    from domains.mnist.network import DigitClassifier
+
 WEIGHTS = Path(__file__).parent / "classifier.safetensors"
 """The trained network that ships with the domain."""
-SIDE = 14
 FORMAT_VERSION = 1
 _CHUNK = 1024
 
 
-class DigitClassifier(nn.Module):
-    """Four convolutions, two poolings, one linear layer; 52,106 parameters."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = (1, 24, 32, 48, 64)
-        self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=int(b != 64), bias=False) for a, b in pairwise(widths)
-        )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths[1:])
-        self.head = nn.Linear(4 * widths[-1], 10)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits `(n, 10)` of images `(n, 14, 14)`, 0 (empty) to 1 (full ink)."""
-        hidden = images[:, None] - 0.2
-        for index, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            hidden = F.relu(norm(conv(hidden)))
-            if index % 2:
-                hidden = F.max_pool2d(hidden, 2)
-        hidden = F.dropout(hidden.flatten(1), 0.25, self.training)
-        logits: Tensor = self.head(hidden)
-        return logits
-
-
 def to_input(digits: Sequence[Levels]) -> npt.NDArray[np.float32]:
     """Digits of any sizes as the network takes them, `(n, 14, 14)`."""
-    images = np.zeros((len(digits), SIDE, SIDE), dtype=np.float32)
+    images = np.zeros((len(digits), COMMON_SIDE, COMMON_SIDE), dtype=np.float32)
     by_side: dict[int, list[int]] = {}
     for index, digit in enumerate(digits):
         by_side.setdefault(len(digit), []).append(index)
     for side, rows in by_side.items():
         stack = np.stack([digits[row] for row in rows])
-        images[rows] = resample(stack, SIDE) if side < SIDE else pool(stack, SIDE)
+        resized = resample if side < COMMON_SIDE else pool
+        images[rows] = resized(stack, COMMON_SIDE)
     return images / np.float32(LEVELS - 1)
 
 
@@ -84,6 +56,8 @@ def probabilities(digits: Sequence[Levels], weights: Path = WEIGHTS) -> FloatArr
     Raises:
         DomainError: the file is missing or is no such network.
     """
+    import torch
+
     model = load(weights)
     found = np.zeros((len(digits), 10))
     with torch.inference_mode():
@@ -96,6 +70,10 @@ def probabilities(digits: Sequence[Levels], weights: Path = WEIGHTS) -> FloatArr
 @lru_cache(maxsize=4)
 def load(weights: Path = WEIGHTS) -> DigitClassifier:
     """The network of a file, for inference; see `probabilities`."""
+    from safetensors import SafetensorError, safe_open
+
+    from domains.mnist.network import DigitClassifier
+
     model = DigitClassifier()
     try:
         with safe_open(weights, "pt") as file:
@@ -109,12 +87,16 @@ def load(weights: Path = WEIGHTS) -> DigitClassifier:
 
 def metadata(weights: Path = WEIGHTS) -> dict[str, str]:
     """What the file says of itself: accuracy, data, seed."""
+    from safetensors import safe_open
+
     with safe_open(weights, "pt") as file:
         return dict(file.metadata() or {})
 
 
 def read_split(folder: Path, split: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """The images and labels of a split; an `up` text repeats its `down` text and is left out."""
+    from tvae_core.data import PreparedSet
+
     rows = PreparedSet(folder, "mnist").rows(split).split
     pairs = [
         (text, int(label))
@@ -123,43 +105,6 @@ def read_split(folder: Path, split: str) -> tuple[npt.NDArray[np.float32], npt.N
     ]
     digits = [text_to_array(text) for text, _ in pairs]
     return to_input(digits), np.array([label for _, label in pairs])
-
-
-def fit(
-    images: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], epochs: int, seed: int
-) -> DigitClassifier:
-    """Trains a network: AdamW, cosine schedule, each batch moved by up to a pixel at random."""
-    torch.manual_seed(seed)
-    model, batch = DigitClassifier(), 128
-    steps = epochs * (len(images) // batch)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=max(steps, 2))
-    padded = F.pad(torch.from_numpy(images), (1, 1, 1, 1))
-    targets, bar, step = torch.from_numpy(labels), Bar("train", "step"), 0
-    while step < steps:
-        for rows in torch.randperm(len(padded)).split(batch):
-            if len(rows) < batch or step == steps:
-                break
-            top, left = torch.randint(0, 3, (2,)).tolist()
-            seen = padded[rows, top : top + SIDE, left : left + SIDE]
-            loss = F.cross_entropy(model(seen), targets[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            step += 1
-            if step % 50 == 0 or step == steps:
-                bar(step, steps)
-    return model.eval()
-
-
-def accuracy(
-    model: DigitClassifier, images: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
-) -> float:
-    """The share of images whose likeliest label is theirs."""
-    with torch.inference_mode():
-        found = torch.cat([model(part) for part in torch.from_numpy(images).split(_CHUNK)])
-    return float((found.argmax(-1).numpy() == labels).mean())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -173,6 +118,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("-o", "--output", type=Path, default=WEIGHTS, metavar="FILE")
     args = parser.parse(argv)
     check_file(args.output)
+    from safetensors.torch import save
+
+    from domains.mnist.network import accuracy, fit
+    from tvae_core.data import PreparedSet
+
     use_threads(args.threads)
     parts = [read_split(folder, "train") for folder in args.data]
     images, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))

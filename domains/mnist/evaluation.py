@@ -7,14 +7,17 @@ only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from domains.mnist.scores import score_all
 from domains.mnist.text import text_to_array
 from tvae_core.domain import DomainError
-from tvae_core.evaluate import Plan
-from tvae_core.space import LatentSpace
+
+if TYPE_CHECKING:
+    from tvae_core.evaluate import Plan
+    from tvae_core.space import LatentSpace
 
 CONFIDENT = 0.9
 """The probability from which the classifier is taken to be sure of its label."""

@@ -15,6 +15,9 @@ import numpy.typing as npt
 from domains.mnist.text import LEVELS, Levels
 from tvae_core.domain import DomainError
 
+COMMON_SIDE = 14
+"""Pixels a side that digits of all sizes are brought to where they are compared or classified."""
+
 if TYPE_CHECKING:
     from PIL import Image
 

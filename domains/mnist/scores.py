@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from domains.mnist.images import pool, resample
+from domains.mnist.images import COMMON_SIDE, pool, resample
 from domains.mnist.text import LEVELS, LIT, Levels, text_to_array
 from tvae_core.domain import DomainError, FloatArray
 
@@ -31,7 +31,6 @@ SCORES = {
 Mask = npt.NDArray[np.bool_]
 
 _CHUNK = 2048
-_COMMON_SIDE = 14
 
 
 def digit_or_none(text: str) -> Levels | None:
@@ -153,6 +152,6 @@ def similarity(a: Sequence[str], b: Sequence[str]) -> FloatArray:
 
 
 def _common(digit: Levels) -> npt.NDArray[np.float32]:
-    small = len(digit) < _COMMON_SIDE
-    made = resample(digit, _COMMON_SIDE) if small else pool(digit, _COMMON_SIDE)
+    small = len(digit) < COMMON_SIDE
+    made = resample(digit, COMMON_SIDE) if small else pool(digit, COMMON_SIDE)
     return made.astype(np.float32)

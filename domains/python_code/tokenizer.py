@@ -7,12 +7,14 @@ several characters, string prefixes and indentation are never cut.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from tvae_core.byte_pair import BASE_SIZE, build_byte_pair, symbol_merges
 from tvae_core.byte_pair import encode_many as encode_many
 from tvae_core.byte_pair import load_tokenizer as load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 SYMBOLS = (
     *("==", "!=", "<=", ">=", ":=", "->", "**", "//", "<<", ">>"),

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from domains.smiles.chem import parse, plain_smiles
 from domains.smiles.domain import BUNDLE, SmilesDomain
-from domains.smiles.novelty import KnownSet, plain_forms
-from domains.smiles.reference import reference_of_prepared_set
 from domains.smiles.syntax import Problem
 from tvae_core.cli import Bar, available_cores
 from tvae_core.commands import DomainCommands
-from tvae_core.data import PreparedSet
 from tvae_core.known import KNOWN_FILE, readable_known
-from tvae_core.measures import Known
+
+if TYPE_CHECKING:
+    from domains.smiles.novelty import KnownSet
+    from tvae_core.measures import Known
 
 _STEREO = frozenset("@/\\")
 
@@ -28,6 +28,9 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
     stereochemistry are written anew. Of MOSES' own spelling 276 of 1,584,663 differ from that of
     the RDKit used here (measured); those are the training molecules that the set misses.
     """
+    from domains.smiles.novelty import KnownSet, plain_forms
+    from tvae_core.data import PreparedSet
+
     path = folder / KNOWN_FILE
     prepared = PreparedSet(folder, SmilesDomain.name)
     rows = [prepared.rows(split) for split in prepared.manifest.get("published_train", ["train"])]
@@ -46,12 +49,16 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
 
 def load_known(bundle: Path) -> KnownSet | None:
     """The set of known molecules of a bundle; None if it has none."""
+    from domains.smiles.novelty import KnownSet
+
     path = bundle / KNOWN_FILE
     return KnownSet.load(path) if path.is_file() else None
 
 
 def known_of_bundle(bundle: Path) -> Known | None:
     """Which texts are training molecules, as `evaluate` asks it."""
+    from domains.smiles.chem import parse, plain_smiles
+
     found = load_known(bundle)
     if found is None:
         return None
@@ -64,12 +71,18 @@ def known_of_bundle(bundle: Path) -> Known | None:
     return look
 
 
+def _extra(folder: Path) -> dict[str, Path]:
+    from domains.smiles.reference import reference_of_prepared_set
+
+    return known_of_prepared_set(folder) | reference_of_prepared_set(folder)
+
+
 COMMANDS = DomainCommands(
     domain=SmilesDomain(),
     bundle=BUNDLE,
     presets=Path(__file__).parent / "presets",
     default_preset="smiles_base",
-    extra=lambda folder: known_of_prepared_set(folder) | reference_of_prepared_set(folder),
+    extra=_extra,
     known=known_of_bundle,
     unit="molecule",
 )

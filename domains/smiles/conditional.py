@@ -7,16 +7,16 @@ noise, in a few rounds (`tvae_core.attributes`); what `sample` decodes is drawn 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from domains.smiles.funnel_types import parse_limits
-from domains.smiles.objectives import parse_objectives, score_names
-from tvae_core.attributes import Population
 from tvae_core.cli import Bar, CommandParser, positive_int
-from tvae_core.space import LatentSpace
+from tvae_core.limits import parse_limits
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tvae_core.attributes import Population
+    from tvae_core.space import LatentSpace
 
 SAMPLES, ROUNDS = 1500, 2
 """Prior samples scored first, and rounds of a quarter as many near the wanted scores."""
@@ -52,33 +52,16 @@ def check_targets(args: Any) -> dict[str, float]:
     Raises:
         ValueError: an unknown score, no number, or a setting that does not go with it.
     """
+    if not args.target_property:
+        return {}
+    from domains.smiles.objectives import score_names
+
     wanted = parse_limits(args.target_property, score_names(with_start=False))
     if wanted and args.fidelity == "auto":
         raise ValueError("--target-property needs a number for --fidelity, not auto")
     if wanted and args.target_samples < 100:
         raise ValueError(f"--target-samples must be at least 100, not {args.target_samples}")
     return wanted
-
-
-class SteeredSpace(LatentSpace):
-    """A latent space whose samples of the prior come from near the codes of wanted scores."""
-
-    def __init__(self, space: LatentSpace, population: Population) -> None:
-        super().__init__(
-            space.model, space.tokenizer, space.priors, space.domain, space.defaults, space.bundle
-        )
-        self.population = population
-
-    def sample_latents(
-        self,
-        n: int,
-        seed: int = 0,
-        prior: str = "flow",
-        fidelity: float | None = None,
-        first_row: int = 0,
-    ) -> Tensor:
-        """As that of `LatentSpace`, from the population."""
-        return self.population.draw(n, seed, first_row)
 
 
 def steer(space: LatentSpace, wanted: dict[str, float], args: Any) -> LatentSpace:
@@ -94,6 +77,12 @@ def steer(space: LatentSpace, wanted: dict[str, float], args: Any) -> LatentSpac
     """
     if not wanted:
         return space
+    import torch
+
+    from domains.smiles.objectives import parse_objectives
+    from domains.smiles.steered import SteeredSpace
+    from tvae_core.attributes import Population
+
     objective = parse_objectives(list(wanted))
     seed, first = args.seed + _STREAM, args.target_samples
     more = max(first // 4, 64)

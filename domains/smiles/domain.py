@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rdkit import Chem
-
-from domains.smiles.chem import canonical, canonical_form, parse
 from domains.smiles.render import DEFAULT_SIZE, draw_svg
-from domains.smiles.scores import FloatArray, score_all
-from domains.smiles.similarity import tanimoto
 from domains.smiles.syntax import Problem
 from tvae_core.bundle_domain import BundleDomain
-from tvae_core.domain import DomainError, Rendered, Verdict
+from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
+
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 BUNDLE = Path(__file__).parent / "bundle"
 """The trained bundle that ships with the domain."""
@@ -58,6 +57,10 @@ class SmilesDomain(BundleDomain):
 
     def to_text(self, item: Chem.Mol) -> str:
         """The canonical SMILES of a molecule, with its stereochemistry."""
+        from rdkit import Chem
+
+        from domains.smiles.chem import canonical
+
         if not isinstance(item, Chem.Mol):
             raise DomainError(f"a molecule is an rdkit Mol, not {type(item).__name__}")
         return canonical(item)
@@ -69,6 +72,8 @@ class SmilesDomain(BundleDomain):
             DomainError: it does not parse or is chemically impossible; with the reason and, where
                 one character can be blamed, its position.
         """
+        from domains.smiles.chem import canonical_form, parse
+
         mol = parse(text)
         found = mol if isinstance(mol, Problem) else canonical_form(mol, text)
         if isinstance(found, Problem):
@@ -82,10 +87,14 @@ class SmilesDomain(BundleDomain):
 
     def score(self, texts: Sequence[str]) -> dict[str, FloatArray]:
         """All scores that need no reference, each `(len(texts),)`; see `scores.SCORES`."""
+        from domains.smiles.scores import score_all
+
         return score_all(texts, jobs=self.jobs)
 
     def similarity(self, a: Sequence[str], b: Sequence[str]) -> FloatArray:
         """Tanimoto similarity of `a[i]` and `b[i]`, Morgan radius 2, 2,048 bits; NaN if invalid."""
+        from domains.smiles.similarity import tanimoto
+
         return tanimoto(a, b)
 
     def features(self, texts: Sequence[str]) -> FloatArray:
@@ -122,6 +131,8 @@ class SmilesDomain(BundleDomain):
 
 
 def _verdict(text: object) -> Verdict:
+    from domains.smiles.chem import canonical_form, parse
+
     mol = parse(text)
     written = mol if isinstance(mol, Problem) else canonical_form(mol, text)
     if isinstance(written, Problem):

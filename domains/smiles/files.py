@@ -14,7 +14,7 @@ A row is a mapping with `smiles` and whatever else there is to tell. Where prove
 
 csv, smi and sdf may end in .gz as well.
 
-Reading is in `readers`; `read_molecules` is re-exported here.
+Reading is in `readers`.
 """
 
 from __future__ import annotations
@@ -29,26 +29,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from rdkit import Chem
-from rdkit.Chem import rdDepictor
-
-from domains.smiles.chem import parse, quiet, unknown_name
-from domains.smiles.readers import RejectedLine, read_molecules
 from domains.smiles.syntax import Problem
 from tvae_core.cells import Row, cell, clean, columns, provenance
+from tvae_core.names import unknown_name
 from tvae_core.parquet import write_parquet
 
-__all__ = [
-    "FORMATS",
-    "RejectedLine",
-    "check_writable",
-    "format_of",
-    "read_molecules",
-    "replacing",
-    "write_molecules",
-]
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 
 def format_of(path: str | Path, format: str | None = None) -> str:
@@ -189,6 +178,10 @@ def _write_sdf(path: Path, rows: Iterable[Row], metadata: Mapping[str, object]) 
     origin = {key: cell(metadata[key]) for key in ("bundle", "seed") if key in metadata}
     if metadata:
         origin["provenance"] = provenance(metadata)
+    from rdkit import Chem
+
+    from domains.smiles.chem import parse, quiet
+
     # RDKit's own writer reports a full disk only on its log: Python writes the text
     with quiet(), _text_file(path) as file:
         for number, row in enumerate(rows, start=1):
@@ -200,6 +193,9 @@ def _write_sdf(path: Path, rows: Iterable[Row], metadata: Mapping[str, object]) 
 
 def _record(mol: Chem.Mol, texts: Mapping[str, str], number: int) -> str:
     """One record; without atoms where RDKit cannot write them (the SMILES is a property still)."""
+    from rdkit import Chem
+    from rdkit.Chem import rdDepictor
+
     for kekulize in (True, False):
         try:
             drawn = Chem.Mol(mol)
@@ -211,6 +207,8 @@ def _record(mol: Chem.Mol, texts: Mapping[str, str], number: int) -> str:
 
 
 def _sd_text(mol: Chem.Mol, texts: Mapping[str, str], number: int, kekulize: bool) -> str:
+    from rdkit import Chem
+
     for key, text in texts.items():
         mol.SetProp(key, text)
     return str(Chem.SDWriter.GetText(mol, kekulize=kekulize, molid=number - 1))

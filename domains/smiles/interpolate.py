@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from domains.smiles.commands import COMMANDS
 from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.reading.given import without_maps
-from domains.smiles.scores import score_all
 from tvae_core.cells import Written
 from tvae_core.cli import CommandError, run_command
 from tvae_core.commands import (
@@ -22,7 +21,6 @@ from tvae_core.commands import (
     parser_for,
     read_checkpoint_first,
 )
-from tvae_core.steps import walk
 from tvae_core.verbs.telling import check_ends
 
 
@@ -46,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if args.output:
         check_writable(args.output, args.format)
+    from domains.smiles.scores import score_all
+    from tvae_core.steps import walk
+
     space = open_space(args, domain)
     ends = [verdict.canonical or "" for verdict in domain.check([first, last])]
     points = walk(

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.files import FORMATS, check_writable, write_molecules
-from domains.smiles.funnel import Funnel, FunnelOptions
 from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
 from tvae_core.cli import Bar, CommandError, positive_int, run_command
@@ -47,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
     if args.output:
         check_writable(args.output, args.format)
+    from domains.smiles.funnel import Funnel, FunnelOptions
+
     options = FunnelOptions(alerts=args.alerts, sort="similarity")
     space = open_space(args, domain)
     centre = domain.check([item])[0].canonical or item

@@ -16,12 +16,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domains.smiles.commands import COMMANDS
 from domains.smiles.files import FORMATS, check_writable, write_molecules
-from domains.smiles.funnel_types import parse_limits
-from domains.smiles.objectives import MoleculeObjective, parse_objectives, score_names
 from domains.smiles.optimise_benchmark import add_benchmark_arguments, run_benchmark
 from domains.smiles.optimise_report import (
     best_calls,
@@ -36,7 +34,7 @@ from tvae_core.cells import Written
 from tvae_core.cli import CommandError, CommandParser, run_command
 from tvae_core.commands import add_space_arguments, open_space, parser_for
 from tvae_core.files import check_file
-from tvae_core.limits import bounds_of
+from tvae_core.limits import bounds_of, parse_limits
 from tvae_core.names import counted
 from tvae_core.plots import plot_format
 from tvae_core.verbs.arguments import with_values
@@ -50,6 +48,9 @@ from tvae_core.verbs.search import (
     settings_of,
 )
 from tvae_core.verbs.telling import check_back
+
+if TYPE_CHECKING:
+    from domains.smiles.objectives import MoleculeObjective
 
 
 def _parser() -> CommandParser:
@@ -83,6 +84,8 @@ def _parse(argv: Sequence[str] | None) -> Any:
 
 
 def _objective(args: Any) -> MoleculeObjective:
+    from domains.smiles.objectives import parse_objectives, score_names
+
     known = score_names()
     bounds = bounds_of(parse_limits(args.min, known), parse_limits(args.max, known))
     return parse_objectives(

@@ -15,20 +15,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from domains.smiles.commands import COMMANDS
-from domains.smiles.objectives import parse_objectives
-from domains.smiles.optimise_pmo import method_names, run_pmo, worker_space
 from domains.smiles.parallel import Workers
 from tvae_core.cli import Bar, CommandError, CommandParser, available_cores, positive_int
 from tvae_core.commands import open_space
 from tvae_core.files import check_file, json_text, write_whole
-from tvae_core.optimise import METHODS, Search
-from tvae_core.space import LatentSpace
+from tvae_core.optimise_methods import METHODS
+
+if TYPE_CHECKING:
+    from tvae_core.optimise import Search
+    from tvae_core.space import LatentSpace
 
 BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}
 SIMILARITY, BUDGET, MOLECULES = 0.4, 1000, 100
@@ -75,6 +75,8 @@ def add_benchmark_arguments(parser: CommandParser) -> None:
 
 def search_together(searches: Sequence[Search], space: LatentSpace) -> None:
     """Runs searches to their ends, decoding the codes of all in one batch."""
+    import torch
+
     while True:
         asked = [(search, codes) for search in searches if (codes := search.ask()) is not None]
         if not asked:
@@ -94,6 +96,10 @@ def _outcomes(
     settings: dict[str, Any],
 ) -> list[list[Outcome]]:
     """Searches of one method from several molecules, for each task."""
+    from domains.smiles.objectives import parse_objectives
+    from domains.smiles.optimise_pmo import worker_space
+    from tvae_core.optimise import Search
+
     space = worker_space(bundle, device)
     results = []
     for method, starts in tasks:
@@ -154,6 +160,8 @@ def run_benchmark(args: Any) -> int:
         if value is not None and value is not False and value not in ([], "none"):
             flag = name.replace("_", "-")
             raise CommandError(f"--benchmark {args.benchmark} has no use for --{flag}", 2)
+    from domains.smiles.optimise_pmo import method_names, run_pmo
+
     if args.benchmark == "pmo":
         return run_pmo(args)
     if args.json:

@@ -10,14 +10,16 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from domains.smiles.distributions import Distributions
-from tvae_core.checkpoint import BundleError
 from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
-from tvae_core.data import PreparedSet
 from tvae_core.files import json_text, sha256_file, write_whole
+from tvae_core.support.errors import BundleError
+
+if TYPE_CHECKING:
+    from domains.smiles.distributions import Distributions
 
 REFERENCE_FILE = "reference.json"
 MOLECULES = 100_000
@@ -37,6 +39,9 @@ def reference_of_prepared_set(folder: Path, n: int = MOLECULES, seed: int = 0) -
     Raises:
         PreparedSetError: there is no prepared set in the folder.
     """
+    from domains.smiles.distributions import Distributions
+    from tvae_core.data import PreparedSet
+
     prepared = PreparedSet(folder, "smiles")
     rows = prepared.rows("train")
     n = min(n, len(rows))
@@ -82,6 +87,8 @@ def load_reference(bundle: Path) -> Distributions | None:
     Raises:
         ValueError: the file is damaged.
     """
+    from domains.smiles.distributions import Distributions
+
     path = bundle / REFERENCE_FILE
     return Distributions.load(path) if path.is_file() else None
 
@@ -105,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse(argv)
     if not (args.bundle / "manifest.json").is_file():
         raise BundleError(f"{args.bundle} is not a bundle: it has no manifest.json")
+    from domains.smiles.distributions import Distributions
+
     (file,) = reference_of_prepared_set(args.data, args.n, args.seed).values()
     add_to_bundle(args.bundle, file)
     found = Distributions.load(file)

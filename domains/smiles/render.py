@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from rdkit import Chem
-from rdkit.Chem.Draw import rdMolDraw2D
-
-from domains.smiles.chem import quiet
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 DEFAULT_SIZE = (300, 220)
 HIGHLIGHT = (1.0, 0.72, 0.45)
@@ -40,6 +39,10 @@ def draw_svg(
     Raises:
         ValueError: a size outside 1 to 4,000 pixels, or an atom that does not exist.
     """
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    from domains.smiles.chem import quiet
+
     width, height = size
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ValueError(f"a drawing of {width} x {height} pixels: sides go from 1 to {MAX_SIDE}")

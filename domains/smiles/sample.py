@@ -18,16 +18,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.conditional import add_target_argument, check_targets, steer
 from domains.smiles.files import FORMATS, check_writable, write_molecules
-from domains.smiles.funnel import Funnel, FunnelOptions, FunnelResult
-from domains.smiles.funnel_types import parse_limits
 from domains.smiles.reading.given import without_maps
 from domains.smiles.scale_command import add_scale_arguments, check_long, is_long, run_long
-from domains.smiles.stability import decode_stability
 from tvae_core.cells import Written
 from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
 from tvae_core.commands import (
@@ -39,13 +36,15 @@ from tvae_core.commands import (
     parser_for,
     plain_drawing,
 )
+from tvae_core.decoding.ranges import BATCH, PRIORS
 from tvae_core.files import check_lines, check_parent, whole_file
-from tvae_core.generate import BATCH
-from tvae_core.prior import PRIORS
-from tvae_core.space import LatentSpace
 from tvae_core.verbs.arguments import with_values
 from tvae_core.verbs.output import number, ranked_columns
 from tvae_core.verbs.telling import check_back
+
+if TYPE_CHECKING:
+    from domains.smiles.funnel import FunnelResult
+    from tvae_core.space import LatentSpace
 
 SHOWN = ("qed", "sa", "logp", "weight")
 
@@ -154,6 +153,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     args = _parser().parse(with_values(argv, "--sort"))
     plain_drawing(args)
+    from domains.smiles.funnel import Funnel, FunnelOptions
+    from domains.smiles.funnel_types import parse_limits
+
     options = FunnelOptions(
         alerts=args.alerts,
         minimum=parse_limits(args.min),
@@ -204,6 +206,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     result = funnel.result()
     rows = [survivor.to_dict() for survivor in result.survivors]
     if args.stability and rows:
+        from domains.smiles.stability import decode_stability
+
         smiles = [str(row["smiles"]) for row in rows]
         shares = decode_stability(space, smiles, args.stability, args.seed)
         for row, share in zip(rows, shares, strict=True):

@@ -26,13 +26,6 @@ from tvae_core.cells import Row
 from tvae_core.cli import Bar, CommandError
 from tvae_core.files import OutputError, json_text, write_whole
 
-ENGINES = ("local", "ray")
-PART_SIZE = 4096
-"""Samples a part: a minute or less of one core's work, which is what a stop can cost."""
-
-FROM = 50_000
-"""Samples from which on a run with an output file is a long one without being asked."""
-
 
 def run(
     job: Job,

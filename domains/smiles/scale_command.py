@@ -6,19 +6,23 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from domains.smiles import scale
 from domains.smiles.commands import load_known
 from domains.smiles.files import format_of
-from domains.smiles.funnel_types import FunnelOptions, FunnelResult
-from domains.smiles.scale_output import FORMATS_AT_SCALE
-from domains.smiles.scale_parts import Job
 from tvae_core.cells import Written
 from tvae_core.cli import CommandError, positive_int
 from tvae_core.commands import plain_drawing
-from tvae_core.space import LatentSpace
 
+if TYPE_CHECKING:
+    from domains.smiles.funnel_types import FunnelOptions, FunnelResult
+    from tvae_core.space import LatentSpace
+
+ENGINES = ("local", "ray")
+PART_SIZE = 4096
+"""Samples a part: a minute or less of one core's work, which is what a stop can cost."""
+FROM = 50_000
+"""Samples from which on a run with an output file is a long one without being asked."""
 _FLAGS = ("workers", "part_size", "resume", "engine")
 
 
@@ -37,12 +41,12 @@ def add_scale_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         default=None,
         metavar="P",
-        help=f"samples a part, the most that a stop costs a worker (default {scale.PART_SIZE})",
+        help=f"samples a part, the most that a stop costs a worker (default {PART_SIZE})",
     )
     group.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     group.add_argument(
         "--engine",
-        choices=scale.ENGINES,
+        choices=ENGINES,
         default=None,
         help="local processes (default), or ray: the cluster of RAY_ADDRESS, or this machine",
     )
@@ -51,7 +55,7 @@ def add_scale_arguments(parser: argparse.ArgumentParser) -> None:
 def is_long(args: argparse.Namespace) -> bool:
     """Whether the arguments ask for a long run, by a flag or by size."""
     asked = any(getattr(args, flag) for flag in _FLAGS)
-    return asked or (args.n > scale.FROM and args.output is not None)
+    return asked or (args.n > FROM and args.output is not None)
 
 
 def check_long(args: argparse.Namespace) -> None:
@@ -77,10 +81,12 @@ def check_long(args: argparse.Namespace) -> None:
     for flag in ("rejected", "stability", "target_property"):
         if getattr(args, flag, None):
             raise CommandError(
-                f"--{flag.replace('_', '-')} is not for long runs (more than {scale.FROM:,} "
+                f"--{flag.replace('_', '-')} is not for long runs (more than {FROM:,} "
                 "samples, or one of --workers, --part-size, --resume, --engine)",
                 2,
             )
+    from domains.smiles.scale_output import FORMATS_AT_SCALE
+
     chosen = format_of(args.output, args.format)
     if chosen not in FORMATS_AT_SCALE:
         raise CommandError(
@@ -92,6 +98,9 @@ def run_long(
     args: argparse.Namespace, options: FunnelOptions, space: LatentSpace, origin: dict[str, Any]
 ) -> FunnelResult | None:
     """Runs `scale.run` with the arguments of `sample`; see there."""
+    from domains.smiles import scale
+    from domains.smiles.scale_parts import Job
+
     defaults = space.defaults
     auto = args.fidelity == "auto"
     drawing = plain_drawing(args) if auto else space.drawing(args.temperature, args.top_p)
@@ -101,7 +110,7 @@ def run_long(
         bundle_hash=space.bundle.hash,
         device=str(space.model.device),
         n=args.n,
-        part_size=args.part_size or scale.PART_SIZE,
+        part_size=args.part_size or PART_SIZE,
         batch_size=args.batch_size,
         seed=args.seed,
         prior=args.prior,

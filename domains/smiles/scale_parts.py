@@ -27,9 +27,9 @@ from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.funnel import Funnel, FunnelOptions
 from domains.smiles.novelty import text_hashes
 from domains.smiles.scores import default_names
-from tvae_core.checkpoint import BundleError
 from tvae_core.files import OutputError
 from tvae_core.space import LatentSpace
+from tvae_core.support.errors import BundleError
 
 FATES = ("alerts", "window", "novel", "kept", "kept_known", "kept_novel")
 """What became of a distinct molecule, by code: the stage that stopped it, or how it was kept."""

@@ -13,13 +13,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from tvae_core import byte_pair
 from tvae_core.byte_pair import BASE_SIZE, Merge
 from tvae_core.byte_pair import encode_many as encode_many
 from tvae_core.byte_pair import load_tokenizer as load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 MAX_SYMBOLS = 96
 MIN_SYMBOL_SHARE = 1e-4

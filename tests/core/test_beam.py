@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tvae_core.beam import MAX_BEAMS, check_beams, search_batch
+from tvae_core.beam import search_batch
+from tvae_core.decoding.ranges import MAX_BEAMS, check_beams
 from tvae_core.generate import decode_latents
 from tvae_core.model import TransformerVAE
 from tvae_core.space import LatentSpace

@@ -16,9 +16,10 @@ from tests.fuzz.bundles import make_bundle
 from tvae_core import checkpoint
 from tvae_core.bounds import check_header, check_sizes, shapes_of, small_json
 from tvae_core.byte_pair import load_tokenizer
-from tvae_core.checkpoint import BundleError, load_bundle
+from tvae_core.checkpoint import load_bundle
 from tvae_core.files import sha256_file
 from tvae_core.presets import merge
+from tvae_core.support.errors import BundleError
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tvae_core.checkpoint import FILES, BundleError, load_bundle, save_bundle
+from tvae_core.checkpoint import FILES, load_bundle, save_bundle
 from tvae_core.files import sha256_file
 from tvae_core.model import TransformerVAE
 from tvae_core.prior import PriorSet
 from tvae_core.space import LatentSpace
+from tvae_core.support.errors import BundleError
 
 ODD: list[Any] = [[1], {"sample_fidelity": "high"}, {"sample_fidelity": None}]
 MANIFEST = {"domain": "toy", "seed": 3, "defaults": {"sample_fidelity": 0.25}}

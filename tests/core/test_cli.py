@@ -7,7 +7,6 @@ import argparse
 import pytest
 import torch
 
-from tvae_core.checkpoint import BundleError
 from tvae_core.cli import (
     Bar,
     CommandError,
@@ -18,9 +17,9 @@ from tvae_core.cli import (
     run_command,
     use_threads,
 )
-from tvae_core.data import PreparedSetError
 from tvae_core.domain import DomainError
 from tvae_core.files import OutputError
+from tvae_core.support.errors import BundleError, PreparedSetError
 
 
 @pytest.mark.parametrize(

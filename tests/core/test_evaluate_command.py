@@ -56,7 +56,7 @@ def call(
         tmp_path / "bundle", space.model, space.tokenizer, space.priors, {"domain": "toy"}, ""
     )
     short = partial(evaluate, dial=(1.0, 0.3))
-    monkeypatch.setattr("tvae_core.evaluate_command.evaluate", short)
+    monkeypatch.setattr("tvae_core.evaluate.evaluate", short)
 
     def run(*arguments: object, domain: Any = space.domain, measure: Any = None) -> Told:
         commands = DomainCommands(domain, bundle, tmp_path, "none", measure=measure)

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvae_core.data import PreparedSetError
 from tvae_core.domain import Verdict
 from tvae_core.known import (
     KNOWN_FILE,
@@ -23,6 +22,7 @@ from tvae_core.known import (
     known_of_prepared_set,
     text_hashes,
 )
+from tvae_core.support.errors import PreparedSetError
 
 LINES = ["x = 1", "print('a\\n')", "", "zwölf", "a\nb", "\ud800", "x" * 5000]
 Prepared = Callable[..., Path]

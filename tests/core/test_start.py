@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from tvae_core.checkpoint import BundleError, load_bundle, save_bundle
+from tvae_core.checkpoint import load_bundle, save_bundle
 from tvae_core.data import PreparedSet, collate
 from tvae_core.files import sha256_file
 from tvae_core.model import TransformerVAE
@@ -19,6 +19,7 @@ from tvae_core.presets import merge
 from tvae_core.prior import PriorSet
 from tvae_core.space import LatentSpace
 from tvae_core.start import DATA_FILE, START_FILE, WARM_UPS, begin, configured, first_model
+from tvae_core.support.errors import BundleError
 from tvae_core.train import Run
 
 SHAPE = ("d_model", "n_heads", "d_ff", "encoder_blocks", "decoder_layers", "n_latent")

@@ -10,11 +10,12 @@ import torch
 
 from tests.core.conftest import Trained
 from tvae_core.beam import search_batch
+from tvae_core.decoding.ranges import MAX_CYCLES, check_cycles
 from tvae_core.generate import decode_candidates, decode_latents
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import fidelity_of
 from tvae_core.space import LatentSpace
-from tvae_core.verified import MAX_CYCLES, check_cycles, codes_of, decode_verified
+from tvae_core.verified import codes_of, decode_verified
 
 SIGMA = 0.3
 NOISE = 0.3

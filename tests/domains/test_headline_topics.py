@@ -27,11 +27,12 @@ from domains.headlines.topics import (
 from tvae_core.byte_pair import build_byte_pair
 from tvae_core.checkpoint import save_bundle
 from tvae_core.config import TVAEConfig
-from tvae_core.data import PreparedSet, PreparedSetError
+from tvae_core.data import PreparedSet
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import sigma_of
 from tvae_core.prior import PriorSet
 from tvae_core.space import LatentSpace
+from tvae_core.support.errors import PreparedSetError
 
 SPORTS = [
     f"{side} wins the cup final {n} to {n - 2}" for side in ("Home", "Away") for n in range(2, 8)

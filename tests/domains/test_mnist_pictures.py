@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from domains.mnist import classifier
+from domains.mnist import classifier, network
 from domains.mnist.commands import COMMANDS
 from domains.mnist.domain import MnistDomain, read_item, shipped_examples, show
 from domains.mnist.images import pool, resample, to_levels
@@ -73,7 +73,7 @@ def test_training_the_classifier_is_repeatable() -> None:
     labels = np.arange(256) % 10
     for row, label in enumerate(labels):
         images[row, 2:12, 2 + label] = 1
-    first, second = (classifier.fit(images, labels, 2, seed=1) for _ in range(2))
+    first, second = (network.fit(images, labels, 2, seed=1) for _ in range(2))
     for name, value in first.state_dict().items():
         assert np.array_equal(value.numpy(), second.state_dict()[name].numpy()), name
 

@@ -16,9 +16,9 @@ from rdkit import Chem
 from domains.smiles import SmilesDomain
 from domains.smiles.chem import canonical
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.files import FORMATS, check_writable, read_molecules, replacing, write_molecules
+from domains.smiles.files import FORMATS, check_writable, replacing, write_molecules
 from domains.smiles.funnel import FunnelOptions, run_funnel
-from domains.smiles.readers import Row, columns_of, read_rows
+from domains.smiles.readers import Row, columns_of, read_molecules, read_rows
 from domains.smiles.render import draw_svg
 from tvae_core.domain import DomainError
 

@@ -68,8 +68,9 @@ def bundle_seeds() -> Sequence[bytes]:
 
 
 def _start_bundle(folder: Path) -> Read:
-    from tvae_core.checkpoint import BundleError, load_bundle
+    from tvae_core.checkpoint import load_bundle
     from tvae_core.files import sha256_file
+    from tvae_core.support.errors import BundleError
 
     good = make_bundle(folder)
     manifest = json.loads((good / "manifest.json").read_text())

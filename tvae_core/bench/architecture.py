@@ -7,10 +7,9 @@ An architecture is the core presets named (merged left to right, `base` when non
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tvae_core.cli import CommandError, CommandParser, positive_int
-from tvae_core.config import TVAEConfig
 from tvae_core.presets import (
     CORE_PRESETS,
     MODEL_FIELDS,
@@ -20,6 +19,9 @@ from tvae_core.presets import (
     find_presets,
     merge,
 )
+
+if TYPE_CHECKING:
+    from tvae_core.config import TVAEConfig
 
 PRECISIONS = ("bf16", "fp32")
 T5_VOCABULARY = 32_128
@@ -97,6 +99,8 @@ def config_of(args: argparse.Namespace, **changes: Any) -> TVAEConfig:
     Raises:
         ValueError: for unknown presets or impossible values.
     """
+    from tvae_core.config import TVAEConfig
+
     return TVAEConfig(**(merged_of(args).model | {"vocab_size": args.vocab_size} | changes))
 
 

@@ -11,25 +11,13 @@ from collections.abc import Sequence
 
 import torch
 
-from tvae_core.bench.architecture import int_list, use_machine
+from tvae_core.bench.architecture import use_machine
+from tvae_core.bench.arguments import SIZES
 from tvae_core.bench.record import Record, record_table
 from tvae_core.bench.steps import seconds
-from tvae_core.cli import Bar, CommandParser, positive_int
+from tvae_core.cli import Bar
 
-SIZES = (1024, 1536, 2048, 3072, 4096)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
-
-def add_arguments(parser: CommandParser) -> None:
-    """The arguments of `ceiling`."""
-    parser.add_argument(
-        "--sizes", type=int_list, default=SIZES, metavar="N,N", help="rows of the square products"
-    )
-    parser.add_argument("--repeats", type=positive_int, default=3, help="tries a size (default 3)")
-    parser.add_argument("--precision", choices=tuple(DTYPES), default=None, help="default: both")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
-    parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda if there)")
-    parser.add_argument("--seed", type=int, default=0, help="of the matrices (default 0)")
 
 
 def run(args: argparse.Namespace) -> list[Record]:

@@ -1,19 +1,22 @@
 """`python -m tvae_core.bench`: what fits on this machine, and how fast it runs.
 
 Each command prints a table on stdout and its progress on stderr; `--json FILE` writes the records
-`name, value, unit, baseline, ratio, spread`. Its module has `add_arguments` and `run` and is only
-imported when it is asked for.
+`name, value, unit, baseline, ratio, spread`. Its arguments are in `arguments`;
+its module, which has `run`, is imported when they have been read.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from tvae_core.bench import arguments
+from tvae_core.bench.architecture import merged_of
 from tvae_core.bench.record import write_records
 from tvae_core.cli import BAD_USAGE, CommandError, CommandParser, run_command
 from tvae_core.files import check_file
@@ -48,17 +51,27 @@ def _main(given: Sequence[str]) -> int:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(COMMANDS)
         raise CommandError(f"unknown command {given[0]!r}; {hint}", BAD_USAGE)
-    module = import_module(f"tvae_core.bench.{COMMANDS[name][0]}")
+    module = COMMANDS[name][0]
     parser = CommandParser(
-        prog=f"{PROGRAM} {name}", description=module.__doc__, epilog="See also --help of bench."
+        prog=f"{PROGRAM} {name}",
+        description=_docstring(module),
+        epilog="See also --help of bench.",
     )
-    module.add_arguments(parser)
+    getattr(arguments, name.replace("-", "_"))(parser)
     parser.add_argument("--json", default=None, metavar="FILE", help="also write the records")
     args: argparse.Namespace = parser.parse(rest)
     if args.json:
         check_file(Path(args.json))
-    records = module.run(args)
+    if "presets" in args:
+        merged_of(args)
+    records = import_module(f"tvae_core.bench.{module}").run(args)
     if args.json:
         write_records(Path(args.json), records)
         print(f"wrote {args.json}", file=sys.stderr)
     return 0
+
+
+def _docstring(module: str) -> str | None:
+    """What a module says of itself, read without importing it."""
+    source = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    return ast.get_docstring(ast.parse(source), clean=False)

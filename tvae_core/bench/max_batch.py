@@ -19,7 +19,6 @@ from typing import Any
 import torch
 
 from tvae_core.bench.architecture import (
-    add_architecture_arguments,
     architecture_name,
     check_settings,
     train_settings_of,
@@ -28,7 +27,7 @@ from tvae_core.bench.architecture import (
 from tvae_core.bench.memory import GIB, StepMemory, StepMeter
 from tvae_core.bench.record import Record, aligned
 from tvae_core.bench.rows import CHECKPOINTED, ROWS, Row
-from tvae_core.cli import BAD_USAGE, Bar, CommandError, CommandParser, positive_int
+from tvae_core.cli import BAD_USAGE, Bar, CommandError
 from tvae_core.config import TVAEConfig
 from tvae_core.presets import TrainSettings
 
@@ -139,21 +138,6 @@ def search(
     return largest_batch(measure, room, progress, likely)
 
 
-def add_arguments(parser: CommandParser) -> None:
-    """The arguments of `max-batch`."""
-    add_architecture_arguments(parser, "bf16")
-    parser.add_argument("--length", type=positive_int, help="tokens of a sequence, <eos> included")
-    parser.add_argument("--memory", type=float, default=12.0, help="of the card, GiB (12)")
-    parser.add_argument(
-        "--reserve", type=float, default=0.75, help="left for what is not counted, GiB (0.75)"
-    )
-    parser.add_argument(
-        "--real", action="store_true", help="on a CPU: real tensors (takes the memory and the time)"
-    )
-    parser.add_argument("--table", action="store_true", help="the original system's rows and ours")
-    parser.add_argument("--rows", type=_row_numbers, help="of the table, such as 1,3")
-
-
 def run(args: argparse.Namespace) -> list[Record]:
     """Runs the search or the table, and prints it.
 
@@ -259,10 +243,3 @@ def _line(row: Row, plain: Largest, lowest: Largest | None) -> tuple[str, ...]:
         "" if lowest is None else f"{lowest.batch} ({lowest.batch / row.original:.1f}x)",
         *(f"{size / GIB:.2f}" for size in parts),
     )
-
-
-def _row_numbers(text: str) -> list[int]:
-    numbers = [positive_int(part.strip()) for part in text.split(",")]
-    if max(numbers) > len(ROWS):
-        raise argparse.ArgumentTypeError(f"there are rows 1 to {len(ROWS)}, not {max(numbers)}")
-    return numbers

@@ -19,27 +19,11 @@ from tvae_core.bench.peak import tracked_peak
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import seconds
 from tvae_core.bench.tiled import tiled_bytes, tiled_mmd
-from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
+from tvae_core.cli import Bar, CommandError
 from tvae_core.mmd import mmd
 
 KERNELS = ("original", "multiscale")
 _CHUNK_BYTES = 128 * 2**20
-
-
-def add_arguments(parser: CommandParser) -> None:
-    """The arguments of `mmd`."""
-    parser.add_argument("--codes", type=positive_int, default=4096, help="n (default 4096)")
-    parser.add_argument("--size", type=positive_int, default=385, help="of a code (default 385)")
-    parser.add_argument(
-        "--tiled-codes",
-        type=positive_int,
-        default=256,
-        help="codes at which the tiled form's memory is measured (default 256)",
-    )
-    parser.add_argument("--repeats", type=positive_int, default=3, help="of ours (default 3)")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
-    parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda if there)")
-    parser.add_argument("--seed", type=int, default=0, help="of the codes (default 0)")
 
 
 def run(args: argparse.Namespace) -> list[Record]:

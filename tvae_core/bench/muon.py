@@ -17,7 +17,6 @@ from functools import partial
 import torch
 
 from tvae_core.bench.architecture import (
-    add_architecture_arguments,
     architecture_name,
     check_settings,
     train_settings_of,
@@ -26,7 +25,7 @@ from tvae_core.bench.architecture import (
 from tvae_core.bench.ceiling import DTYPES
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import Batch, autocast, padded, random_rows, synchronise
-from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
+from tvae_core.cli import Bar, CommandError
 from tvae_core.config import TVAEConfig
 from tvae_core.model import TransformerVAE
 from tvae_core.optimizers import MuonWithAdamW
@@ -34,14 +33,6 @@ from tvae_core.presets import TrainSettings
 from tvae_core.support.machine import multiplies_bf16_fast
 
 PASSES, STEP = "forward and backward", "Muon with AdamW"
-
-
-def add_arguments(parser: CommandParser) -> None:
-    """The arguments of `muon`."""
-    add_architecture_arguments(parser)
-    parser.add_argument("--length", type=positive_int, default=10, help="tokens a row (default 10)")
-    parser.add_argument("--batch-size", type=positive_int, default=256, help="rows (default 256)")
-    parser.add_argument("--repeats", type=positive_int, default=5, help="turns (default 5)")
 
 
 def run(args: argparse.Namespace) -> list[Record]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tvae_core.bench.architecture import T5_VOCABULARY
-from tvae_core.config import TVAEConfig
 from tvae_core.presets import CORE_PRESETS, TrainSettings, merge
+
+if TYPE_CHECKING:
+    from tvae_core.config import TVAEConfig
 
 CHECKPOINTED: Mapping[str, Any] = {
     "gradient_checkpoint_encoder": True,
@@ -41,6 +43,8 @@ class Row:
 
     def settings(self, more: Mapping[str, Any] | None = None) -> tuple[TVAEConfig, TrainSettings]:
         """The architecture and how it is trained, with `more` settings on top."""
+        from tvae_core.config import TVAEConfig
+
         merged = merge(self.presets, [CORE_PRESETS], {**self.extra, **(more or {})})
         sizes = {"vocab_size": self.vocab_size, "max_length": self.length}
         return TVAEConfig(**(merged.model | sizes)), TrainSettings(**merged.train)

@@ -21,10 +21,8 @@ import numpy as np
 import torch
 
 from tvae_core.bench.architecture import (
-    add_architecture_arguments,
     architecture_name,
     check_settings,
-    int_list,
     train_settings_of,
     use_machine,
 )
@@ -32,7 +30,7 @@ from tvae_core.bench.memory import StepMeter
 from tvae_core.bench.peak import tracked_peak
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import OurStep, padded, random_rows, seconds
-from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
+from tvae_core.cli import Bar, CommandError
 from tvae_core.config import TVAEConfig
 from tvae_core.files import check_file, write_whole
 from tvae_core.generate import decode_latents
@@ -56,28 +54,6 @@ class Point:
     seconds: float
     peak: int
     working: int
-
-
-def add_arguments(parser: CommandParser) -> None:
-    """The arguments of `scaling`."""
-    add_architecture_arguments(parser, precision="bf16")
-    parser.add_argument("--what", choices=("train", "generate"), default="train")
-    parser.add_argument(
-        "--lengths", type=int_list, default=(512, 1024, 2048, 4096, 8192), metavar="N,N",
-        help="tokens a row at batch 1 (default 512,1024,2048,4096,8192)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--batch-sizes", type=int_list, default=(1, 2, 4, 8), metavar="N,N",
-        help="rows, at the shortest length (default 1,2,4,8)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--memory",
-        choices=("fake", "cpu"),
-        default="fake",
-        help="how a CPU's training memory is tracked: by tensors without data, or real ones",
-    )
-    parser.add_argument("--repeats", type=positive_int, default=3, help="a size (default 3)")
-    parser.add_argument("--save-plot", default=None, metavar="FILE", help=".png, .svg or .pdf")
 
 
 def run(args: argparse.Namespace) -> list[Record]:

@@ -19,8 +19,6 @@ import torch
 from torch import Tensor
 
 from tvae_core.bench.architecture import (
-    add_architecture_arguments,
-    add_original_argument,
     architecture_name,
     check_settings,
     use_machine,
@@ -30,7 +28,7 @@ from tvae_core.bench.loading import CutRows
 from tvae_core.bench.pair import Worker, alternate, paired_ratio
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import seconds
-from tvae_core.cli import CommandError, CommandParser, positive_int
+from tvae_core.cli import CommandError
 from tvae_core.config import TVAEConfig
 from tvae_core.data import PreparedSet
 from tvae_core.generate import decode_latents
@@ -107,18 +105,6 @@ def real_lengths(path: str, most: int, count: int, seed: int) -> list[int]:
     lengths = CutRows(PreparedSet(path).rows("train"), most).lengths + 1
     found: list[int] = np.random.default_rng(seed).choice(lengths, count).tolist()
     return found
-
-
-def add_arguments(parser: CommandParser) -> None:
-    """The arguments of `generate`."""
-    add_architecture_arguments(parser)
-    parser.add_argument(
-        "--length", type=positive_int, default=30, help="tokens a row, <eos> included (default 30)"
-    )
-    parser.add_argument("--batch-size", type=positive_int, default=64, help="rows (default 64)")
-    parser.add_argument("--data", help="prepared set to take the lengths of rows from (all full)")
-    add_original_argument(parser)
-    parser.add_argument("--repeats", type=positive_int, default=5, help="turns (default 5)")
 
 
 def run(args: argparse.Namespace) -> list[Record]:

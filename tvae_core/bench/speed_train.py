@@ -12,45 +12,20 @@ import statistics
 from functools import partial
 
 from tvae_core.bench.architecture import (
-    add_architecture_arguments,
-    add_original_argument,
     architecture_name,
     check_settings,
-    int_list,
     train_settings_of,
     use_machine,
 )
-from tvae_core.bench.ceiling import SIZES
 from tvae_core.bench.loading import RealBatches
 from tvae_core.bench.pair import Worker, alternate, paired_ratio
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import random_rows
 from tvae_core.bench.training import UNPADDED, OriginalTraining, OurTraining, Plan
-from tvae_core.cli import CommandError, CommandParser, positive_int
+from tvae_core.cli import CommandError
 from tvae_core.support.machine import multiplies_bf16_fast
 
 _WARM_UP = 1
-
-
-def add_arguments(parser: CommandParser) -> None:
-    """The arguments of `train`."""
-    add_architecture_arguments(parser)
-    parser.add_argument(
-        "--length", type=positive_int, default=30, help="tokens a row, <eos> included (default 30)"
-    )
-    parser.add_argument("--batch-size", type=positive_int, default=64, help="rows (default 64)")
-    add_original_argument(parser)
-    parser.add_argument("--repeats", type=positive_int, default=5, help="turns (default 5)")
-    parser.add_argument("--data", default="", help="prepared set to take rows from (random rows)")
-    parser.add_argument(
-        "--batches",
-        type=positive_int,
-        default=None,
-        help="batches of a run (default 4 with --data, else 1)",
-    )
-    parser.add_argument(
-        "--ceiling-sizes", type=int_list, default=SIZES, metavar="N,N", help="see `ceiling`"
-    )
 
 
 def plan_of(args: argparse.Namespace) -> Plan:

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+FEATURES = "features"
+"""Folder of a prepared set: `SPLIT.npy`, rows of whitened features, and their `FeatureBasis`."""
 Floats = npt.NDArray[np.float32]
 FILE = "basis.safetensors"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +20,6 @@ from tvae_core.commands import (
 )
 from tvae_core.domain import FloatArray, Verdict
 from tvae_core.similarity import Similarity, similarity_of
-from tvae_core.space import LatentSpace, PathPoint
-from tvae_core.steps import walk
 from tvae_core.verbs.arguments import read_item, split_items
 from tvae_core.verbs.output import (
     add_output_arguments,
@@ -32,6 +30,9 @@ from tvae_core.verbs.output import (
     write_rows,
 )
 from tvae_core.verbs.telling import check_ends, ends_kept
+
+if TYPE_CHECKING:
+    from tvae_core.space import LatentSpace, PathPoint
 
 _ABOUT = """The way from one {unit} to another, both ends included.
 
@@ -62,6 +63,8 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
     b = read_item(commands, given[1], "B", args.bundle)
     if args.output:
         check_output(args.output, commands, args.format)
+    from tvae_core.steps import walk
+
     space = open_space(args, commands.domain)
     points = walk(space, a, b, args.steps, args.how, args.per_token, args.fidelity, args.distinct)
     verdicts = commands.domain.check([point.text for point in points])

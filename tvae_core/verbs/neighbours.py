@@ -16,7 +16,7 @@ from tvae_core.commands import (
     parser_for,
     read_checkpoint_first,
 )
-from tvae_core.latent_ops import check_radius
+from tvae_core.decoding.ranges import check_radius
 from tvae_core.similarity import similarity_of
 from tvae_core.verbs.arguments import read_item, split_items
 from tvae_core.verbs.output import (

@@ -6,13 +6,15 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tvae_core.files import write_whole
 from tvae_core.names import one_line
-from tvae_core.optimise import Search
 from tvae_core.optimise_types import Call
 from tvae_core.plots import plot_format
+
+if TYPE_CHECKING:
+    from tvae_core.optimise import Search
 
 HISTORY = "history.csv"
 """The table of all calls in a search's folder."""

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tvae_core.cli import Bar, positive_int
 from tvae_core.commands import (
@@ -19,12 +19,10 @@ from tvae_core.commands import (
     parser_for,
     plain_drawing,
 )
+from tvae_core.decoding.ranges import BATCH, PRIORS
 from tvae_core.files import check_file, check_lines, whole_file
-from tvae_core.generate import BATCH
 from tvae_core.limits import parse_limits
 from tvae_core.names import raw_line
-from tvae_core.prior import PRIORS
-from tvae_core.space import LatentSpace
 from tvae_core.verbs.arguments import score_names, with_values
 from tvae_core.verbs.choice import Choice, Drawn, with_verdicts
 from tvae_core.verbs.output import (
@@ -39,6 +37,9 @@ from tvae_core.verbs.output import (
     table,
     write_rows,
 )
+
+if TYPE_CHECKING:
+    from tvae_core.space import LatentSpace
 
 REASONS_SHOWN = 5
 _CHUNK = 1000

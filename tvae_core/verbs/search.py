@@ -10,17 +10,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
 from tvae_core.commands import add_fidelity_argument
 from tvae_core.files import check_parent
 from tvae_core.names import one_line
-from tvae_core.optimise import DECODES, METHODS, Search
+from tvae_core.optimise_checks import DECODES
+from tvae_core.optimise_methods import METHODS
 from tvae_core.optimise_state import STATE
 from tvae_core.optimise_types import Objective
-from tvae_core.space import LatentSpace
+
+if TYPE_CHECKING:
+    from tvae_core.optimise import Search
+    from tvae_core.space import LatentSpace
 
 SAVE_SECONDS = 5.0
 BUDGET = 2000
@@ -75,6 +78,8 @@ def begin(
     Raises:
         ValueError: for settings out of range, or others than those of the search to resume.
     """
+    from tvae_core.optimise import Search
+
     asked = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
     if not args.resume:
         several = targets if len(targets) > 1 else ()
@@ -122,6 +127,8 @@ def start_left_out(search: Search) -> str:
 def _tell_start(search: Search, show: Callable[[str], str]) -> None:
     why = start_left_out(search)
     if why:
+        from tqdm import tqdm
+
         line = f"optimise: --start {show(search.calls[0].text)} is not among the results: {why}"
         tqdm.write(line, file=sys.stderr)
 
@@ -167,6 +174,8 @@ def run(
         every: seconds between two savings, by default `SAVE_SECONDS`.
         show: an item on one line.
     """
+    from tqdm import tqdm
+
     pause = SAVE_SECONDS if every is None else every
     bar, best, saved = Bar("optimise", "call"), search.best, time.monotonic()
     with Stop() as stop:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tvae_core.commands import DomainCommands
 from tvae_core.evaluation.comes_back import ComesBack, comes_back, compare, faithfully
-from tvae_core.space import LatentSpace
+
+if TYPE_CHECKING:
+    from tvae_core.space import LatentSpace
 
 MOST_NAMED = 60
 """Characters of an item that a line is about."""

@@ -17,10 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from domains.smiles.commands import COMMANDS
-from domains.smiles.moses.chemnet import weights_file
-from domains.smiles.moses.protocol import PROTOCOL_SAMPLES, score_samples
-from domains.smiles.moses.published import FLOOR, fcd_floor, table
-from domains.smiles.moses.reference import FOLDER, Reference
+from domains.smiles.moses.published import FLOOR, PROTOCOL_SAMPLES, fcd_floor, table
 from domains.smiles.moses.samples import read_samples
 from tvae_core.cli import BAD_USAGE, Bar, CommandError, CommandParser, available_cores, positive_int
 from tvae_core.commands import (
@@ -33,9 +30,8 @@ from tvae_core.commands import (
     plain_drawing,
     use_machine,
 )
+from tvae_core.decoding.ranges import BATCH, PRIORS
 from tvae_core.files import check_file, json_text, sha256_file, write_whole
-from tvae_core.generate import BATCH
-from tvae_core.prior import PRIORS
 
 
 def _parser() -> CommandParser:
@@ -140,6 +136,10 @@ def moses_command(argv: Sequence[str] | None = None) -> int:
     """`python -m domains.smiles.evaluate --moses [CKPT]`; returns the exit code."""
     args = _parser().parse(argv)
     _check(args)
+    from domains.smiles.moses.chemnet import weights_file
+    from domains.smiles.moses.protocol import score_samples
+    from domains.smiles.moses.reference import FOLDER, Reference
+
     weights_file()
     reference = Reference.load(args.data / FOLDER)
     texts, origin = (_from_file if args.samples_from else _from_bundle)(args)

@@ -25,7 +25,6 @@ from domains.smiles.parallel import CHEAP, Progress, Workers
 Stage = Callable[[str], Progress | None]
 """Gives the progress callback of a stage that begins."""
 
-PROTOCOL_SAMPLES = 30_000
 _SUFFIX = {"test": "test", "test_scaffolds": "testsf"}
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+PROTOCOL_SAMPLES = 30_000
+"""Samples that every row of the table was measured with."""
 _COLUMNS = (
     "valid",
     "unique_10k",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from rdkit import Chem
-
-from domains.smiles.chem import canonical, parse
 from domains.smiles.syntax import Problem
 from tvae_core.names import shortened
 from tvae_core.verbs.telling import tell
@@ -20,6 +17,10 @@ def without_maps(verb: str, name: str, text: str) -> str:
         name: what lines call it, such as `--start`.
         text: as it was given, a molecule or not.
     """
+    from rdkit import Chem
+
+    from domains.smiles.chem import canonical, parse
+
     mol = parse(text)
     if isinstance(mol, Problem) or not any(atom.GetAtomMapNum() for atom in mol.GetAtoms()):
         return text

@@ -6,13 +6,13 @@ import argparse
 
 import pytest
 
-from tvae_core.bench import ceiling
+from tvae_core.bench import arguments, ceiling
 from tvae_core.cli import CommandParser
 
 
 def parse(*given: str) -> argparse.Namespace:
     parser = CommandParser(prog="x")
-    ceiling.add_arguments(parser)
+    arguments.ceiling(parser)
     return parser.parse([*given, "--threads", "1", "--device", "cpu"])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tvae_core.bench.loading import RealBatches
 from tvae_core.config import TVAEConfig
-from tvae_core.data import PreparedSetError
+from tvae_core.support.errors import PreparedSetError
 
 
 @pytest.fixture
