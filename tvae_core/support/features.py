@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 FEATURES = "features"
 """Folder of a prepared set: `SPLIT.npy`, rows of whitened features, and their `FeatureBasis`."""
@@ -72,6 +70,8 @@ class FeatureBasis:
 
     def save(self, path: Path) -> None:
         """Writes the basis as safetensors."""
+        from safetensors.numpy import save_file
+
         save_file(
             {"mean": self.mean, "components": self.components, "share": self.share}, str(path)
         )
@@ -83,6 +83,9 @@ class FeatureBasis:
         Raises:
             ValueError: the file is missing or damaged.
         """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
         try:
             found = load_file(str(path))
             basis = cls(found["mean"], found["components"], found["share"])

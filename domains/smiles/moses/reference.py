@@ -24,8 +24,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from tvae_core.cli import FAILED, CommandError
 from tvae_core.files import json_text
@@ -69,6 +67,8 @@ class Statistics:
             "covariance": self.covariance,
             **self.properties,
         }
+        from safetensors.numpy import save_file
+
         plain = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
         save_file(plain, folder / f"{name}.safetensors")
         (folder / f"{name}.safetensors").chmod(0o644)
@@ -78,6 +78,8 @@ class Statistics:
     @classmethod
     def load(cls, folder: Path, name: str) -> Statistics:
         """Reads what `save` wrote; raises `ValueError` if it has another shape."""
+        from safetensors.numpy import load_file
+
         arrays = load_file(folder / f"{name}.safetensors")
         counts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         found = cls(
@@ -140,6 +142,8 @@ class Reference:
             remedy = f"run: python -m data_prep.moses_reference --out {prepared}"
         else:
             remedy = f"run: python -m data_prep.smiles --out {prepared}"
+        from safetensors import SafetensorError
+
         if not (folder / "manifest.json").is_file():
             raise CommandError(f"no MOSES reference statistics in {folder}; {remedy}", FAILED)
         try:
