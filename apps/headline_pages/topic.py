@@ -21,7 +21,7 @@ from apps.item_parts.spec import Spec
 from apps.item_parts.view import follow, item_card
 from apps.item_parts.workplace import downloads, frame, novelty, row_of
 from domains.headlines.domain import EXAMPLES
-from domains.headlines.topics import Topics
+from domains.headlines.topic_file import Topics
 from tvae_core.domain import DomainError
 
 BY_LABEL, BY_EXAMPLES = "a topic", "my own"

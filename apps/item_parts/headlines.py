@@ -18,8 +18,8 @@ from apps.item_parts.facts import Item
 from apps.item_parts.spec import Face, ScoreView, Spec
 from domains.headlines.commands import COMMANDS
 from domains.headlines.domain import EXAMPLES, HeadlinesDomain
-from domains.headlines.topic_file import ABOUT
-from domains.headlines.topics import Topics, noisy
+from domains.headlines.topic_file import ABOUT, Topics
+from domains.headlines.topics import noisy
 from tvae_core.space import LatentSpace
 
 BUNDLE = COMMANDS.bundle

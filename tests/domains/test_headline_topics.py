@@ -15,15 +15,8 @@ from safetensors.torch import save_file
 from data_prep.prepared import Items, write_prepared
 from domains.headlines import HeadlinesDomain
 from domains.headlines.domain import EXAMPLES
-from domains.headlines.topic_file import ABOUT, TENSORS
-from domains.headlines.topics import (
-    Topics,
-    choose_rows,
-    main,
-    make_topics,
-    noisy,
-    sample_topic,
-)
+from domains.headlines.topic_file import ABOUT, TENSORS, Topics
+from domains.headlines.topics import choose_rows, main, make_topics, noisy, sample_topic
 from tvae_core.byte_pair import build_byte_pair
 from tvae_core.checkpoint import save_bundle
 from tvae_core.config import TVAEConfig
