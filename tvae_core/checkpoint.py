@@ -19,10 +19,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
+from tvae_core.architecture import PriorSize
 from tvae_core.bounds import (
     check_header,
     check_inside,
-    check_sizes,
     shapes_of,
     small_json,
 )
@@ -33,6 +33,7 @@ from tvae_core.files import json_text, sha256_file, whole_folder
 from tvae_core.model import TransformerVAE
 from tvae_core.prior import PriorSet
 from tvae_core.support.errors import BundleError
+from tvae_core.support.settings import check
 
 FORMAT_VERSION = 1
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "prior.safetensors", "manifest.json")
@@ -126,10 +127,7 @@ def load_bundle(
         raise BundleError(f"{folder} is a {manifest.get('domain')!r} bundle, not {domain!r}")
     _check_hashes(folder, manifest)
     with _reading(folder / "config.json"):
-        content = _read_json(folder / "config.json")
-        check_sizes(content)
-        config = TVAEConfig.from_dict(content)
-        check_sizes(config.to_dict())
+        config = TVAEConfig.from_dict(_read_json(folder / "config.json"))
         shapes = shapes_of(lambda: TransformerVAE(config))
     with _reading(folder / "model.safetensors"):
         check_header(folder / "model.safetensors", shapes)
@@ -137,7 +135,7 @@ def load_bundle(
         weights = load_file(folder / "model.safetensors")
         model.load_state_dict({k: v.float() for k, v in weights.items()})
     with _reading(folder / "manifest.json"):
-        check_sizes(manifest["prior"])
+        check(PriorSize, manifest["prior"])
         width, depth = int(manifest["prior"]["width"]), int(manifest["prior"]["depth"])
         prior_shapes = shapes_of(lambda: PriorSet(config.code_size, width, depth))
         defaults = {str(k): float(v) for k, v in manifest.get("defaults", {}).items()}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tvae_core.architecture import Architecture, check_model
 from tvae_core.cells import Written
 from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
 from tvae_core.decoding.ranges import MAX_CYCLES, check_beams, check_cycles, check_sampling
@@ -25,6 +26,7 @@ from tvae_core.presets import (
     merge,
 )
 from tvae_core.start import begin
+from tvae_core.support.settings import add_flags
 from tvae_core.tables import dial_table as dial_table
 
 if TYPE_CHECKING:
@@ -257,12 +259,8 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
     )
     parser.add_argument("presets", nargs="*", metavar="PRESET", help="names of presets")
     parser.add_argument("--dry-run", action="store_true", help="print the merged settings and stop")
-    for table, allowed in (("model", MODEL_FIELDS), ("training", TRAIN_FIELDS)):
-        group = parser.add_argument_group(f"{table} settings")
-        for name, kind in allowed.items():
-            group.add_argument(
-                "--" + name.replace("_", "-"), type=_reader(kind), default=None, metavar="X"
-            )
+    add_flags(parser.add_argument_group("model settings"), MODEL_FIELDS)
+    add_flags(parser.add_argument_group("training settings"), TRAIN_FIELDS)
     args = vars(parser.parse(argv))
     presets = args.pop("presets") or ["finetune" if args["start"] else commands.default_preset]
     dry = args.pop("dry_run")
@@ -271,7 +269,8 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
     if dry:
         print(begin(merged, commands.domain.name)[0].table())
         return 0
-    TrainSettings(**merged.train)
+    if not TrainSettings(**merged.train).start:
+        check_model(Architecture(**merged.model), "TVAEConfig.")
     from tvae_core.card import model_card
     from tvae_core.train import train
 
@@ -289,28 +288,3 @@ def evaluate_command(
     from tvae_core.evaluate_command import run_evaluation
 
     return run_evaluation(commands, argv, note)
-
-
-def _reader(kind: type) -> Callable[[str], Any]:
-    """An `argparse` type for a setting; lists are written `2,2,2` or `2_2_2`."""
-    if kind is tuple:
-
-        def read_list(text: str) -> tuple[int, ...]:
-            try:
-                return tuple(int(part) for part in text.replace("_", ",").split(","))
-            except ValueError:
-                raise argparse.ArgumentTypeError(
-                    f"must be numbers such as 2,2,2, not {text!r}"
-                ) from None
-
-        return read_list
-    if kind is bool:
-
-        def read_bool(text: str) -> bool:
-            words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-            if text.lower() not in words:
-                raise argparse.ArgumentTypeError(f"must be true or false, not {text!r}")
-            return words[text.lower()]
-
-        return read_bool
-    return kind

@@ -1,6 +1,6 @@
 """Composable presets: TOML files merged left to right, flags last, every value with its origin.
 
-A preset has a `description` and the tables `[model]` (fields of `TVAEConfig`) and `[train]`
+A preset has a `description` and the tables `[model]` (fields of `ModelSettings`) and `[train]`
 (fields of `TrainSettings`). A domain's own presets stand beside the core's.
 """
 
@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import difflib
 import json
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tvae_core.bounds import MOST_JSON, check_sizes
+from tvae_core.architecture import blocks_and_code
+from tvae_core.bounds import MOST_JSON
 from tvae_core.settings import MODEL_FIELDS as MODEL_FIELDS
+from tvae_core.settings import TABLES
 from tvae_core.settings import TRAIN_FIELDS as TRAIN_FIELDS
 from tvae_core.settings import TrainSettings as TrainSettings
+from tvae_core.support.settings import check
 
 CORE_PRESETS = Path(__file__).parent / "presets"
-TABLES = ("model", "train")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def load_preset(name: str, folders: Sequence[Path]) -> dict[str, dict[str, Any]]
     """One preset's tables.
 
     Raises:
-        ValueError: for an unknown name (the nearest are named), or unknown keys in the file.
+        ValueError: for an unknown name (the nearest are named), or a file with unknown keys or
+            impossible values.
     """
     known = find_presets(folders)
     if name not in known:
@@ -78,15 +80,13 @@ def load_preset(name: str, folders: Sequence[Path]) -> dict[str, dict[str, Any]]
         if key in TABLES and not isinstance(content[key], dict):
             raise ValueError(f"{known[name]}: [{key}] is no table")
     tables = {table: dict(content.get(table, {})) for table in TABLES}
-    for table, allowed in (("model", MODEL_FIELDS), ("train", TRAIN_FIELDS)):
+    for table, (kind, allowed) in TABLES.items():
         for key in tables[table]:
             if key not in allowed:
                 near = difflib.get_close_matches(key, allowed, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise ValueError(f"{known[name]}: [{table}] has no setting {key!r}{hint}")
-            if not _fits(tables[table][key], allowed[key]):
-                kind = _KINDS[allowed[key]]
-                raise ValueError(f"{known[name]}: {key} must be {kind}")
+        check(kind, tables[table], f"{known[name]}: ")
     return tables
 
 
@@ -105,14 +105,13 @@ def merge(
         defaults: a domain's own defaults, below every preset.
 
     Raises:
-        ValueError: for unknown presets or settings.
+        ValueError: for unknown presets or settings, and values that these cannot have.
     """
     values: dict[str, dict[str, Any]] = {"model": {}, "train": {}}
     origin: dict[str, str] = {}
-    tables = {"model": MODEL_FIELDS, "train": TRAIN_FIELDS}
 
     def put(key: str, value: Any, source: str) -> None:
-        for table, allowed in tables.items():
+        for table, (_, allowed) in TABLES.items():
             if key in allowed:
                 values[table][key] = value
                 origin[key] = source
@@ -128,31 +127,12 @@ def merge(
                 put(key, value, f"preset {name}")
     for key, value in flags.items():
         put(key, value, f"flag --{key.replace('_', '-')}")
-    for setting in fields(TrainSettings):
+    for setting in TRAIN_FIELDS.values():
         values["train"].setdefault(setting.name, setting.default)
-    check_sizes(values["model"])
-    check_sizes(values["train"])
+    for table, (kind, _) in TABLES.items():
+        check(kind, values[table])
+    blocks_and_code(values["model"])
     return Merged(values["model"], values["train"], origin, tuple(names))
-
-
-_KINDS = {
-    int: "a whole number",
-    float: "a finite number",
-    str: "a text",
-    bool: "true or false",
-    tuple: "a list of whole numbers",
-}
-
-
-def _fits(value: Any, kind: type) -> bool:
-    """Whether a value of a file is of a setting's type."""
-    if kind is tuple:
-        return isinstance(value, list) and all(type(item) is int for item in value)
-    if kind is float:
-        return type(value) in (int, float) and abs(value) <= sys.float_info.max
-    if kind is int:
-        return type(value) is int and abs(value) < 2**63
-    return type(value) is kind
 
 
 def _toml(value: Any) -> str:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tvae_core.card import model_card
 from tvae_core.cli import Bar, CommandError
@@ -22,6 +22,7 @@ from tvae_core.commands import (
     parser_for,
 )
 from tvae_core.files import check_parent
+from tvae_core.support.settings import MOST, add_flags, check, setting, settings_of
 
 if TYPE_CHECKING:
     from tvae_core.data import TokenRows
@@ -30,46 +31,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RefineSettings:
-    """How a decoder is refined; every field is a flag.
+    """How a decoder is refined; every field is a flag."""
 
-    Attributes:
-        steps: optimiser steps.
-        rounds: times that the pairs are made anew, by the decoder as it then is.
-        pairs: codes decoded a round.
-        batch_size: real items a step, and pairs a step.
-        learning_rate: peak; cosine to zero after a tenth of the steps.
-        share: weight of the pairs' loss beside that of real items.
-        temperature: of the draws that make pairs.
-        tries: draws a code until a valid text is found.
-        lowest: lowest noise level of the prior codes.
-        target_valid: validity that the bundle's defaults reach.
-        eval_items: held-out items and samples of the closing measurement.
-    """
-
-    steps: int = 1200
-    rounds: int = 2
-    pairs: int = 40_000
-    batch_size: int = 256
-    learning_rate: float = 3e-4
-    share: float = 1.0
-    temperature: float = 1.0
-    tries: int = 6
-    lowest: float = 0.8
-    target_valid: float = 0.98
-    eval_items: int = 1000
+    steps: Annotated[int, setting("optimiser steps", unit="steps", ge=1, le=MOST)] = 1200
+    rounds: Annotated[
+        int,
+        setting("times that the pairs are made anew, by the decoder as it then is", ge=1, le=MOST),
+    ] = 2
+    pairs: Annotated[int, setting("codes decoded a round", unit="codes", ge=1, le=MOST)] = 40_000
+    batch_size: Annotated[
+        int, setting("real items a step, and pairs a step", unit="items", ge=1, le=MOST)
+    ] = 256
+    learning_rate: Annotated[
+        float,
+        setting("peak of the learning rate; cosine to zero after a tenth of the steps", gt=0),
+    ] = 3e-4
+    share: Annotated[
+        float, setting("weight of the pairs' loss beside that of real items", ge=0)
+    ] = 1.0
+    temperature: Annotated[float, setting("of the draws that make pairs", gt=0)] = 1.0
+    tries: Annotated[
+        int, setting("draws a code until a valid text is found", unit="draws", ge=1, le=MOST)
+    ] = 6
+    lowest: Annotated[float, setting("lowest noise level of the prior codes", gt=0)] = 0.8
+    target_valid: Annotated[
+        float, setting("validity that the bundle's defaults reach", ge=0, le=1)
+    ] = 0.98
+    eval_items: Annotated[
+        int,
+        setting(
+            "held-out items and samples of the closing measurement", unit="items", ge=1, le=MOST
+        ),
+    ] = 1000
 
     def __post_init__(self) -> None:
         """Refuses impossible settings by `ValueError`, naming them."""
-        for name in ("steps", "rounds", "pairs", "batch_size", "tries", "eval_items"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("learning_rate", "temperature", "lowest"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        if not 0 <= self.share < float("inf"):
-            raise ValueError(f"share must be zero or more, not {self.share}")
-        if not 0 <= self.target_valid <= 1:
-            raise ValueError(f"target_valid must lie in 0..1, not {self.target_valid}")
+        check(RefineSettings, vars(self))
 
 
 def refine_command(commands: DomainCommands, argv: Sequence[str] | None = None) -> int:
@@ -79,10 +76,7 @@ def refine_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
     add_space_arguments(parser, commands)
     parser.add_argument("-o", "--output", required=True, metavar="BUNDLE", help="folder to write")
     parser.add_argument("--data", default=f"data/{name}", help="prepared set it was trained on")
-    for key, value in asdict(RefineSettings()).items():
-        parser.add_argument(
-            "--" + key.replace("_", "-"), type=type(value), default=value, metavar="X"
-        )
+    add_flags(parser, settings_of(RefineSettings), defaults=True)
     args = parser.parse(argv)
     try:
         settings = RefineSettings(**{key: getattr(args, key) for key in asdict(RefineSettings())})

@@ -1,189 +1,206 @@
-"""The settings of a training run: which there are, their types and defaults."""
+"""The settings of a training run: the model's, and how it is trained."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-MODEL_FIELDS: dict[str, type] = {
-    "max_length": int,
-    "d_model": int,
-    "n_heads": int,
-    "d_ff": int,
-    "encoder_blocks": tuple,
-    "decoder_layers": int,
-    "window_size": int,
-    "window_overlap": int,
-    "n_latent": int,
-    "latent_size": int,
-    "latent_bound": str,
-    "latent_norm": str,
-    "noise": str,
-    "sigma_min": float,
-    "sigma_max": float,
-    "sigma_tilt": float,
-    "n_coarse": int,
-    "fine_drown": float,
-    "anchor_weight": float,
-    "mmd_scope": str,
-    "mmd_kernel": str,
-    "mmd_weight": float,
-    "mmd_moment": float,
-    "mmd_memory": int,
-    "encoder_mask": float,
-    "decoder_mask": float,
-    "dropout": float,
-    "rope_theta": float,
-}
-"""Settings of the model that a preset or a flag may give, with their types."""
+from tvae_core.architecture import ModelSettings
+from tvae_core.support.settings import MOST, check, setting, settings_of
+
+_STEPS = {"unit": "steps", "ge": 0, "le": MOST}
 
 
 @dataclass
 class TrainSettings:
-    """How a model is trained; every field is a flag and a key of `[train]`.
+    """How a model is trained; every field is a flag and a key of a preset's table `[train]`."""
 
-    Attributes:
-        data: prepared set.
-        output: run folder; by default `runs/<domain>/<presets>`, after a start with `-from-` and
-            the bundle's hash.
-        start: bundle whose weights and architecture a new run begins with, instead of random
-            weights. `data` must have its tokenizer (`python -m data_prep.NAME --bundle`). Novelty
-            of the new bundle is judged against `data` alone. A run that resumes goes on from its
-            own checkpoint. See `tvae_core.start`.
-        max_steps: optimiser steps.
-        batch_size: sequences at once; a step has `gradient_accumulation_steps` times as many.
-        gradient_accumulation_steps: batches whose gradients make one optimiser step.
-        optimizer: `adamw` (fused), `adafactor` (factored second moments: less memory) or `muon`
-            (orthogonalised momentum for the layers' matrices, see `tvae_core.optimizers`).
-        gradient_checkpoint_encoder: forget the encoder's activations and compute them again in
-            the backward pass.
-        decoder_grad_chk_pnt_rate: keep only the input of every k-th decoder layer and
-            compute the rest again in the backward pass (0: keep all).
-        eval_batch_size: sequences at once in evaluation.
-        learning_rate: peak; cosine to zero after the warm-up.
-        warmup_steps: linear warm-up of the learning rate, a quarter of `max_steps` at most.
-        mmd_warmup_steps: linear warm-up of the MMD weight; with `start`, this and the next two are
-            0 unless a flag gives them, whatever presets say: the bundle's codes are regularised.
-        moment_start: steps before the second-moment kernel joins in; from the start it shrinks
-            a code that is still of low rank (to a std of .46 in short runs).
-        moment_warmup: linear warm-up of the second-moment kernel after `moment_start`.
-        weight_decay: of AdamW.
-        adam_beta2: of AdamW.
-        max_grad_norm: gradients are clipped to it.
-        precision: `auto` (bf16 where the machine multiplies it fast), `bf16` or `fp32`.
-        seed: of weights, batches and noise.
-        limit: train on that many rows only (0: all).
-        log_steps: steps between log lines.
-        eval_steps: steps between evaluations (0: only at the end).
-        eval_items: held-out items of an evaluation, and prior samples and paths.
-        save_steps: steps between checkpoints.
-        early_stopping: evaluations without a better reconstruction before stopping (0: never).
-        resume: continue the run in `output` if there is one.
-        track: `none`, `wandb` or `tensorboard` (comma-separated for both).
-        threads: CPU threads (0: all that the machine gives).
-        sharding: `none`, or `full` to spread weights, gradients and optimiser state over the
-            processes of `torchrun` (FSDP2), see `tvae_core.sharded`.
-        stream: train on files read as they are needed instead of the prepared set's rows: paths
-            with `*` (parquet, jsonl, csv, txt), or `hub:NAME`; see `tvae_core.streaming`.
-        stream_column: column of their texts (by default `text`, or the only one).
-        stream_buffer: streamed items that are shuffled and sorted by length together.
-        compile: use `torch.compile`.
-        prior_codes: encoded training items that the priors are fitted to.
-        prior_steps: optimiser steps of the flow prior.
-        prior_width: width of its network.
-        prior_depth: depth of its network.
-        target_valid: validity of prior samples that the shipped fidelity setting has to reach.
-        cycle_weight: weight of the cycle loss, see `tvae_core.cycle` (0: off).
-        interpolate_every: steps between two that also train on points between the batch's items
-            (0: never), see `tvae_core.cycle`.
-        final: evaluation at the end of a run: `full` chooses the bundle's default settings and
-            measures along the whole dial, `quick` measures as on the way.
-    """
-
-    data: str = ""
-    output: str = ""
-    start: str = ""
-    max_steps: int = 2000
-    batch_size: int = 256
-    gradient_accumulation_steps: int = 1
-    optimizer: str = "adamw"
-    gradient_checkpoint_encoder: bool = False
-    decoder_grad_chk_pnt_rate: int = 0
-    eval_batch_size: int = 256
-    learning_rate: float = 1e-3
-    warmup_steps: int = 300
-    mmd_warmup_steps: int = 1000
-    moment_start: int = 3000
-    moment_warmup: int = 800
-    weight_decay: float = 0.01
-    adam_beta2: float = 0.98
-    max_grad_norm: float = 1.0
-    precision: str = "auto"
-    seed: int = 0
-    limit: int = 0
-    log_steps: int = 50
-    eval_steps: int = 1000
-    eval_items: int = 256
-    save_steps: int = 500
-    early_stopping: int = 0
-    resume: bool = True
-    track: str = "none"
-    threads: int = 0
-    sharding: str = "none"
-    stream: str = ""
-    stream_column: str = ""
-    stream_buffer: int = 65536
-    compile: bool = False
-    prior_codes: int = 200_000
-    prior_steps: int = 4000
-    prior_width: int = 256
-    prior_depth: int = 3
-    target_valid: float = 0.95
-    cycle_weight: float = 0.0
-    interpolate_every: int = 0
-    final: str = "full"
+    data: Annotated[str, setting("prepared set", default="data/DOMAIN")] = ""
+    output: Annotated[
+        str,
+        setting(
+            "run folder",
+            default="runs/DOMAIN/PRESETS, after a start with -from- and the bundle's hash",
+        ),
+    ] = ""
+    start: Annotated[
+        str,
+        setting(
+            "bundle whose weights and architecture a new run begins with, instead of random "
+            "weights; the data must have its tokenizer (python -m data_prep.DOMAIN --bundle); a "
+            "run that resumes goes on from its own checkpoint"
+        ),
+    ] = ""
+    max_steps: Annotated[int, setting("optimiser steps", unit="steps", ge=1, le=MOST)] = 2000
+    batch_size: Annotated[
+        int,
+        setting(
+            "sequences at once; a step has gradient_accumulation_steps times as many",
+            unit="sequences", ge=1, le=1 << 24,
+        ),
+    ] = 256  # fmt: skip
+    gradient_accumulation_steps: Annotated[
+        int,
+        setting("batches whose gradients make one step", unit="batches", ge=1, le=1 << 20),
+    ] = 1
+    optimizer: Annotated[
+        Literal["adamw", "adafactor", "muon"],
+        setting(
+            "adamw is fused; adafactor factors the second moments, for less memory; muon "
+            "orthogonalises the momentum of the layers' matrices, see tvae_core.optimizers"
+        ),
+    ] = "adamw"
+    gradient_checkpoint_encoder: Annotated[
+        bool,
+        setting("forget the encoder's activations and compute them again in the backward pass"),
+    ] = False
+    decoder_grad_chk_pnt_rate: Annotated[
+        int,
+        setting(
+            "keep only the input of every k-th decoder layer and compute the rest again in the "
+            "backward pass (0: keep all)",
+            unit="layers", ge=0, le=MOST,
+        ),
+    ] = 0  # fmt: skip
+    eval_batch_size: Annotated[
+        int, setting("sequences at once in evaluation", unit="sequences", ge=1, le=1 << 24)
+    ] = 256
+    learning_rate: Annotated[
+        float, setting("peak of the learning rate; cosine to zero after the warm-up", gt=0)
+    ] = 1e-3
+    warmup_steps: Annotated[
+        int,
+        setting("linear warm-up of the learning rate, a quarter of max_steps at most", **_STEPS),
+    ] = 300
+    mmd_warmup_steps: Annotated[
+        int,
+        setting(
+            "linear warm-up of the MMD weight; with start, this and the next two are 0 unless a "
+            "flag gives them, whatever presets say: the bundle's codes are regularised",
+            **_STEPS,
+        ),
+    ] = 1000
+    moment_start: Annotated[
+        int,
+        setting(
+            "steps before the second-moment kernel joins in; earlier it shrinks a code that is "
+            "still of low rank",
+            **_STEPS,
+        ),
+    ] = 3000
+    moment_warmup: Annotated[
+        int,
+        setting("linear warm-up of the second-moment kernel after moment_start", **_STEPS),
+    ] = 800
+    weight_decay: Annotated[float, setting("weight decay of the optimiser", ge=0)] = 0.01
+    adam_beta2: Annotated[
+        float, setting("how slowly AdamW forgets squared gradients", ge=0, lt=1)
+    ] = 0.98
+    max_grad_norm: Annotated[
+        float, setting("norm that gradients are clipped to", gt=0, finite=False)
+    ] = 1.0
+    precision: Annotated[
+        Literal["auto", "bf16", "fp32"],
+        setting("auto is bf16 where the machine multiplies it fast"),
+    ] = "auto"
+    seed: Annotated[int, setting("seed of weights, batches and noise", ge=0, le=MOST)] = 0
+    limit: Annotated[
+        int, setting("train on that many rows only (0: all)", unit="rows", ge=0, le=MOST)
+    ] = 0
+    log_steps: Annotated[int, setting("steps between log lines", unit="steps", ge=1, le=MOST)] = 50
+    eval_steps: Annotated[
+        int, setting("steps between evaluations (0: only at the end)", **_STEPS)
+    ] = 1000
+    eval_items: Annotated[
+        int,
+        setting(
+            "held-out items of an evaluation, and prior samples and paths",
+            unit="items", ge=1, le=MOST,
+        ),
+    ] = 256  # fmt: skip
+    save_steps: Annotated[
+        int, setting("steps between checkpoints", unit="steps", ge=1, le=MOST)
+    ] = 500
+    early_stopping: Annotated[
+        int,
+        setting(
+            "evaluations without a better reconstruction before stopping (0: never)",
+            unit="evaluations", ge=0, le=MOST,
+        ),
+    ] = 0  # fmt: skip
+    resume: Annotated[bool, setting("continue the run in output if there is one")] = True
+    track: Annotated[str, setting("none, wandb or tensorboard; comma-separated for both")] = "none"
+    threads: Annotated[
+        int,
+        setting("CPU threads (0: all that the machine gives)", unit="threads", ge=0, le=1 << 12),
+    ] = 0
+    sharding: Annotated[
+        Literal["none", "full"],
+        setting(
+            "full spreads weights, gradients and optimiser state over the processes of torchrun "
+            "(FSDP2), see tvae_core.sharded"
+        ),
+    ] = "none"
+    stream: Annotated[
+        str,
+        setting(
+            "train on files read as they are needed instead of the prepared set's rows: paths with "
+            "* (parquet, jsonl, csv, txt), or hub:NAME; see tvae_core.streaming"
+        ),
+    ] = ""
+    stream_column: Annotated[
+        str, setting("column of streamed texts", default="text, or the only one")
+    ] = ""
+    stream_buffer: Annotated[
+        int,
+        setting(
+            "streamed items that are shuffled and sorted by length together",
+            unit="items", ge=1, le=MOST,
+        ),
+    ] = 65536  # fmt: skip
+    compile: Annotated[bool, setting("use torch.compile")] = False
+    prior_codes: Annotated[
+        int,
+        setting(
+            "encoded training items that the priors are fitted to", unit="items", ge=1, le=MOST
+        ),
+    ] = 200_000
+    prior_steps: Annotated[int, setting("optimiser steps of the flow prior", **_STEPS)] = 4000
+    prior_width: Annotated[int, setting("width of the flow prior's network", ge=1, le=1 << 15)] = (
+        256
+    )
+    prior_depth: Annotated[
+        int, setting("depth of the flow prior's network", unit="layers", ge=1, le=1 << 8)
+    ] = 3
+    target_valid: Annotated[
+        float,
+        setting("validity of prior samples that the shipped fidelity setting has to reach"),
+    ] = 0.95
+    cycle_weight: Annotated[
+        float, setting("weight of the cycle loss, see tvae_core.cycle (0: off)", ge=0)
+    ] = 0.0
+    interpolate_every: Annotated[
+        int,
+        setting(
+            "steps between two that also train on points between the batch's items (0: never), "
+            "see tvae_core.cycle",
+            **_STEPS,
+        ),
+    ] = 0
+    final: Annotated[
+        Literal["full", "quick"],
+        setting(
+            "evaluation at the end of a run: full chooses the bundle's default settings and "
+            "measures along the whole dial, quick measures as on the way"
+        ),
+    ] = "full"
 
     def __post_init__(self) -> None:
         """Refuses impossible values; raises `ValueError` naming the setting."""
-        positive = ("max_steps", "batch_size", "eval_batch_size", "log_steps", "save_steps")
-        for name in (
-            *positive,
-            "gradient_accumulation_steps",
-            "eval_items",
-            "prior_codes",
-            "prior_width",
-            "prior_depth",
-            "stream_buffer",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check(TrainSettings, vars(self))
         if self.prior_codes < 2 or self.limit == 1:
             raise ValueError("limit and prior_codes must leave at least 2 items")
-        for name in ("learning_rate", "max_grad_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        names = ("limit", "eval_steps", "warmup_steps", "mmd_warmup_steps", "prior_steps")
-        for name in (
-            *names,
-            "moment_start",
-            "moment_warmup",
-            "threads",
-            "seed",
-            "decoder_grad_chk_pnt_rate",
-            "cycle_weight",
-            "interpolate_every",
-        ):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
-        if self.precision not in ("auto", "bf16", "fp32"):
-            raise ValueError(f"precision is auto, bf16 or fp32, not {self.precision!r}")
-        if self.optimizer not in ("adamw", "adafactor", "muon"):
-            raise ValueError(f"optimizer is adamw, adafactor or muon, not {self.optimizer!r}")
-        if self.sharding not in ("none", "full"):
-            raise ValueError(f"sharding is none or full, not {self.sharding!r}")
-        if self.final not in ("full", "quick"):
-            raise ValueError(f"final is full or quick, not {self.final!r}")
-        unknown = set(self.trackers()) - {"wandb", "tensorboard"}
-        if unknown:
+        if set(self.trackers()) - {"wandb", "tensorboard"}:
             raise ValueError(f"track is none, wandb or tensorboard, not {self.track!r}")
 
     def trackers(self) -> list[str]:
@@ -191,4 +208,7 @@ class TrainSettings:
         return [t.strip() for t in self.track.split(",") if t.strip() not in ("", "none")]
 
 
-TRAIN_FIELDS: dict[str, type] = {f.name: type(f.default) for f in fields(TrainSettings)}
+MODEL_FIELDS = settings_of(ModelSettings)
+TRAIN_FIELDS = settings_of(TrainSettings)
+TABLES = {"model": (ModelSettings, MODEL_FIELDS), "train": (TrainSettings, TRAIN_FIELDS)}
+"""The tables of a preset: the dataclass that says what may be, and its settings by name."""

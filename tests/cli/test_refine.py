@@ -38,8 +38,8 @@ def test_a_refined_bundle_keeps_its_codes(
     ("flags", "message"),
     [
         (["--steps", "0"], "--steps must be at least 1, not 0"),
-        (["--learning-rate", "0"], "--learning-rate must be positive"),
-        (["--target-valid", "2"], "--target-valid must lie in 0..1"),
+        (["--learning-rate", "0"], "--learning-rate must be above 0"),
+        (["--target-valid", "2"], "--target-valid must be at most 1"),
     ],
 )
 def test_impossible_flags_are_named(

@@ -14,11 +14,10 @@ from torch import nn
 
 from tests.fuzz.bundles import make_bundle
 from tvae_core import checkpoint
-from tvae_core.bounds import check_header, check_sizes, shapes_of, small_json
+from tvae_core.bounds import check_header, shapes_of, small_json
 from tvae_core.byte_pair import load_tokenizer
 from tvae_core.checkpoint import load_bundle
 from tvae_core.files import sha256_file
-from tvae_core.presets import merge
 from tvae_core.support.errors import BundleError
 
 
@@ -42,14 +41,8 @@ def change(bundle: Path, name: str, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"d_model": 10**9}, "d_model must be at most"),
-        ({"d_model": 10**400}, "d_model must be at most"),
-        ({"vocab_size": 10**9}, "vocab_size must be at most"),
-        ({"decoder_layers": 10**6}, "decoder_layers must be at most"),
-        ({"encoder_blocks": [10**6]}, "encoder_blocks"),
+        ({"d_model": 10**400}, r"config\.json cannot be read: .*d_model must be at most"),
         ({"encoder_blocks": [1] * 1000}, "encoder_blocks"),
-        ({"max_length": 10**12}, "max_length must be at most"),
-        ({"n_latent": 16_000, "latent_size": 16_000}, r"n_latent \* latent_size"),
         ({"n_latent": 200, "latent_size": 300, "mmd_memory": 10**6}, "mmd_memory"),
         ({"d_model": 32_000, "d_ff": 130_000}, "model.safetensors"),
         ({"latent_size": 200}, "model.safetensors"),
@@ -182,32 +175,3 @@ def test_replacements_that_feed_each_other_are_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match="feed each other"):
         load_tokenizer(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("model = 3", "is no table"),
-        ("[model]\nd_model = 1000000000", "d_model must be at most"),
-        ("[model]\nd_model = 'wide'", "d_model must be a whole number"),
-        ("[model]\nd_model = true", "d_model must be a whole number"),
-        ("[model]\nsigma_max = nan", "sigma_max must be a finite number"),
-        ("[model]\nencoder_blocks = [[1]]", "must be a list of whole numbers"),
-        ("[model]\nencoder_blocks = [1000000]", "encoder_blocks must be at most"),
-        ("[train]\nbatch_size = 1000000000000", "batch_size must be at most"),
-        ("[train]\nlearning_rate = inf", "must be a finite number"),
-        ("[train]\nresume = 1", "must be true or false"),
-        ("x = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
-        ("\udcff", "is not TOML"),
-    ],
-)
-def test_absurd_presets_are_refused(text: str, reason: str, tmp_path: Path) -> None:
-    (tmp_path / "odd.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ValueError, match=reason):
-        merge(["odd"], [tmp_path], {})
-
-
-def test_sizes_of_flags_are_checked_too() -> None:
-    with pytest.raises(ValueError, match="max_length must be at most"):
-        merge([], [], {"max_length": 10**10})
-    check_sizes({"d_model": 256, "encoder_blocks": (1, 1), "n_latent": 4, "latent_size": 32})

@@ -66,18 +66,13 @@ def setting(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     key = key.strip().replace("-", "_")
-    kind = (MODEL_FIELDS | TRAIN_FIELDS).get(key)
-    if not equals or kind is None:
+    known = (MODEL_FIELDS | TRAIN_FIELDS).get(key)
+    if not equals or known is None:
         raise argparse.ArgumentTypeError(f"must be KEY=VALUE with a known setting, not {text!r}")
     try:
-        if kind is tuple:
-            return key, tuple(int(part) for part in value.strip("[]").replace("_", ",").split(","))
-        if kind is bool:
-            return key, {"true": True, "false": False}[value.lower()]
-        return key, kind(value)
-    except (ValueError, KeyError):
-        wanted = "numbers such as 2,2,2" if kind is tuple else kind.__name__
-        raise argparse.ArgumentTypeError(f"{key} must be {wanted}, not {value!r}") from None
+        return key, known.read(value)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{key} {error}") from None
 
 
 def merged_of(args: argparse.Namespace) -> Merged:

@@ -1,0 +1,217 @@
+"""Settings declared once: a field of a dataclass says type, range, unit and meaning of each.
+
+    @dataclass(frozen=True)
+    class Limits:
+        rows: Annotated[int, setting("rows read at once", unit="rows", ge=1, le=4096)] = 256
+
+From that come the flags of a command (`add_flags`), what `--help` says of them, how their texts are
+read (`Setting.read`), and one line for a value that cannot be (`check`), whether it was given as a
+flag, in a preset or in a bundle. pydantic checks the values, strictly: `"3"` and `true` are no
+numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+MOST = 2**63 - 1
+"""The largest whole number where nothing smaller is said: that of seeds and of TOML."""
+_KINDS = {
+    int: "a whole number",
+    float: "a finite number",
+    str: "a text",
+    bool: "true or false",
+    tuple: "a list of whole numbers",
+}
+_METAVARS = {int: "N", float: "X", str: "TEXT", bool: "true|false", tuple: "N,N"}
+_SWITCH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def setting(
+    meaning: str, *, unit: str = "", default: str = "", finite: bool = True, **limits: float
+) -> Any:
+    """What a field's annotation says beside its type.
+
+    Args:
+        meaning: in words, for `--help`.
+        unit: what the number counts.
+        default: what is taken where it is not given, if that is not the field's own default.
+        finite: of a fractional number, whether infinity is refused; NaN always is.
+        **limits: `ge`, `gt`, `le` and `lt`, as pydantic has them.
+    """
+    more: dict[str, Any] = {} if finite else {"allow_inf_nan": True}
+    return Field(
+        description=meaning, json_schema_extra={"unit": unit, "default": default}, **limits, **more
+    )
+
+
+Layers = Annotated[
+    tuple[Annotated[int, Field(ge=1, strict=True)], ...], Field(strict=False, min_length=1)
+]
+"""Layers of each block, one at least; a list is taken for it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name and what its field says of it."""
+
+    name: str
+    kind: type
+    default: Any
+    choices: tuple[str, ...]
+    meaning: str
+    unit: str
+    taken: str
+    limits: Mapping[str, float]
+
+    @property
+    def flag(self) -> str:
+        """As it is written on a command line."""
+        return "--" + self.name.replace("_", "-")
+
+    def read(self, text: str) -> Any:
+        """The value of a text, an `argparse` type; lists are written `2,2,2` or `2_2_2`."""
+        try:
+            if self.kind is tuple:
+                return tuple(int(n) for n in text.strip("[]").replace("_", ",").split(","))
+            return _SWITCH[text.lower()] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
+            wanted = "numbers such as 2,2,2" if self.kind is tuple else _KINDS[self.kind]
+            raise argparse.ArgumentTypeError(f"must be {wanted}, not {text!r}") from None
+
+    def help(self) -> str:
+        """Meaning, unit, range and default, as `--help` says them."""
+        own = ",".join(map(str, self.default)) if self.kind is tuple else str(self.default)
+        shown = self.taken or (own.lower() if self.kind is bool else own)
+        facts = ", ".join(filter(None, (self.unit, self._range())))
+        told = f"default {shown}" if shown else ""
+        aside = "; ".join(filter(None, (facts, told)))
+        return (self.meaning + (f" ({aside})" if aside else "")).replace("%", "%%")
+
+    def _range(self) -> str:
+        if self.choices:
+            return ", ".join(self.choices[:-1]) + " or " + self.choices[-1]
+        limits = self.limits
+        least = f"{limits['ge']:g}" if "ge" in limits else ""
+        least = f"above {limits['gt']:g}" if "gt" in limits else least
+        if "lt" in limits:
+            return f"{least} to below {limits['lt']:g}"
+        if "le" in limits and limits["le"] < MOST:
+            return f"{least} to {limits['le']:,}"
+        return least if not least or least.startswith("above") else f"{least} or more"
+
+
+def settings_of(table: type) -> dict[str, Setting]:
+    """The settings of a dataclass, by name, in its order."""
+    found, hints = {}, _hints(table)
+    for field in dataclasses.fields(table):
+        if field.name not in hints:
+            continue
+        kind, *said = get_args(hints[field.name])
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        about = said[-1]
+        limits = {n: getattr(m, n) for m in about.metadata for n in ("ge", "gt", "le", "lt")
+                  if hasattr(m, n)}  # fmt: skip
+        found[field.name] = Setting(
+            field.name,
+            str if choices else get_origin(kind) or kind,
+            field.default,
+            choices,
+            about.description or "",
+            about.json_schema_extra["unit"],
+            about.json_schema_extra["default"],
+            limits,
+        )
+    return found
+
+
+def _hints(table: type) -> dict[str, Any]:
+    """The annotations of the fields that are settings."""
+    hints = get_type_hints(table, include_extras=True)
+    return {name: hint for name, hint in hints.items() if get_origin(hint) is Annotated}
+
+
+def add_flags(
+    group: argparse._ActionsContainer, table: Mapping[str, Setting], defaults: bool = False
+) -> None:
+    """A flag for each setting; left out, it is None, or its default where those are asked for."""
+    for each in table.values():
+        group.add_argument(
+            each.flag,
+            type=each.read,
+            default=each.default if defaults else None,
+            metavar=_METAVARS[each.kind],
+            help=each.help(),
+        )
+
+
+@cache
+def _schema(table: type) -> type[BaseModel]:
+    from pydantic import ConfigDict, create_model
+
+    strictly = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+    fields: dict[str, Any] = {name: (hint, None) for name, hint in _hints(table).items()}
+    return create_model(table.__name__, __config__=strictly, **fields)
+
+
+def check(table: type, values: Mapping[str, Any], where: str = "") -> None:
+    """Refuses values that settings cannot have.
+
+    Args:
+        table: dataclass whose fields say what may be.
+        values: by name; those of other names are not looked at, missing ones are not missed.
+        where: they stand, before the name in the message: `FILE: `, or `TVAEConfig.`.
+
+    Raises:
+        ValueError: naming the first that is wrong, what it has to be, and its value.
+    """
+    from pydantic import ValidationError
+
+    try:
+        _schema(table).model_validate(dict(values))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+    else:
+        return
+    name = str(wrong["loc"][0])
+    shown = str(values[name]) if not isinstance(values[name], str) else repr(values[name])
+    wanted = _wanted(settings_of(table)[name].kind, len(wrong["loc"]) > 1, wrong)
+    raise ValueError(f"{where}{name} {wanted}, not {shown[:60]}")
+
+
+def _wanted(kind: type, inside: bool, wrong: Mapping[str, Any]) -> str:
+    """What a value has to be, from pydantic's error."""
+    limit = dict(wrong.get("ctx") or {})
+    match wrong["type"]:
+        case "literal_error":
+            return "is " + limit["expected"].replace("'", "")
+        case "greater_than_equal" if not inside and limit["ge"] == 0:
+            return "must be 0 or more"
+        case "greater_than_equal" if not inside:
+            return f"must be at least {limit['ge']:g}"
+        case "greater_than":
+            return f"must be above {limit['gt']:g}"
+        case "less_than_equal":
+            return (
+                f"must be at most {limit['le']:,g}"
+                if kind is float
+                else f"must be at most {limit['le']:,}"
+            )
+        case "less_than":
+            return f"must be below {limit['lt']:g}"
+        case "too_long":
+            return f"must be at most {limit['max_length']} numbers"
+        case "greater_than_equal" | "too_short":
+            return "must be at least one layer each"
+        case _:
+            return f"must be {_KINDS[kind]}"
