@@ -49,15 +49,14 @@ def setting(
         finite: of a fractional number, whether infinity is refused; NaN always is.
         **limits: `ge`, `gt`, `le` and `lt`, as pydantic has them.
     """
-    more: dict[str, Any] = {} if finite else {"allow_inf_nan": True}
-    return Field(
-        description=meaning, json_schema_extra={"unit": unit, "default": default}, **limits, **more
-    )
+    said: dict[str, Any] = {"json_schema_extra": {"unit": unit, "default": default}, **limits}
+    if not finite:
+        said["allow_inf_nan"] = True
+    return Field(description=meaning, **said)
 
 
-Layers = Annotated[
-    tuple[Annotated[int, Field(ge=1, strict=True)], ...], Field(strict=False, min_length=1)
-]
+_Layer = Annotated[int, Field(ge=1, strict=True)]
+Layers = Annotated[tuple[_Layer, ...], Field(strict=False, min_length=1)]
 """Layers of each block, one at least; a list is taken for it."""
 
 
@@ -194,7 +193,7 @@ def _wanted(kind: type, inside: bool, wrong: Mapping[str, Any]) -> str:
     limit = dict(wrong.get("ctx") or {})
     match wrong["type"]:
         case "literal_error":
-            return "is " + limit["expected"].replace("'", "")
+            return f"is {limit['expected']}".replace("'", "")
         case "greater_than_equal" if not inside and limit["ge"] == 0:
             return "must be 0 or more"
         case "greater_than_equal" if not inside:
@@ -202,11 +201,7 @@ def _wanted(kind: type, inside: bool, wrong: Mapping[str, Any]) -> str:
         case "greater_than":
             return f"must be above {limit['gt']:g}"
         case "less_than_equal":
-            return (
-                f"must be at most {limit['le']:,g}"
-                if kind is float
-                else f"must be at most {limit['le']:,}"
-            )
+            return f"must be at most {limit['le']:{',g' if kind is float else ','}}"
         case "less_than":
             return f"must be below {limit['lt']:g}"
         case "too_long":
