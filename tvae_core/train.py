@@ -41,6 +41,7 @@ from tvae_core.set_up import make_trainer, open_items
 from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
 from tvae_core.start import Start, begin, check_checkpoint, configured, first_model, record
+from tvae_core.streaming import Stream
 from tvae_core.tracking import check_trackers, log_showcase
 from tvae_core.trainer import TVAETrainer
 
@@ -48,6 +49,8 @@ SHOWN = 64
 """Most samples in the showcase at the end of a run."""
 PATHS = ("data", "output", "start")
 """Settings that are paths of this machine, which a manifest does not tell."""
+OF_DATA = ("source", "source_sha256", "licence", "tokenizer_sha256", "counts", "seed")
+"""What a bundle's manifest repeats of that of its prepared set."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,51 @@ class Run:
     folder: Path
     bundle: Path
     evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a training is, known before its first step.
+
+    Attributes:
+        domain: checks what is decoded.
+        merged: settings with where they are from, those of a bundle to start from included.
+        settings: of `[train]`.
+        folder: of the run.
+        prepared: the prepared set.
+        config: the architecture.
+        rows: what is trained on; of a stream its first items, which the priors are fitted to.
+        stream: where training items come from instead, if from one.
+        start: the bundle that the run begins with, if with one.
+        on_the_way: held-out texts that the run is measured on.
+        final: held-out texts that the bundle is measured on.
+        threads: of the CPU.
+    """
+
+    domain: Domain
+    merged: Merged
+    settings: TrainSettings
+    folder: Path
+    prepared: PreparedSet
+    config: TVAEConfig
+    rows: TokenRows
+    stream: Stream | None
+    start: Start | None
+    on_the_way: list[str]
+    final: list[str]
+    threads: int
+
+    def told(self) -> dict[str, Any]:
+        """What the bundle's manifest says of it."""
+        merged, config = self.merged, self.config
+        settings = {k: v for k, v in merged.train.items() if k not in PATHS}
+        return {
+            "domain": self.domain.name,
+            "seed": self.settings.seed,
+            "presets": list(merged.presets),
+            "settings": settings | {name: getattr(config, name) for name in MODEL_FIELDS},
+            **({"start": self.start.hash} if self.start else {}),
+        }
 
 
 def train(
@@ -86,6 +134,18 @@ def train(
         RunFolderError: another run is at work in the folder, or no checkpoint in it is good.
         OutputError: the disk is full.
     """
+    plan = plan_run(domain, merged)
+    with locked(plan.folder):
+        started = time.monotonic()
+        model, steps = run_steps(plan)
+        if not across.finish():
+            return None
+        minutes = round((time.monotonic() - started) / 60, 1)
+        return finish(plan, model, steps, minutes, card, extra)
+
+
+def plan_run(domain: Domain, merged: Merged) -> RunPlan:
+    """Everything that is known of a run before it begins; writes nothing and raises as `train`."""
     merged, start = begin(merged, domain.name)
     settings = TrainSettings(**merged.train)
     check_trackers(settings.trackers())
@@ -96,71 +156,33 @@ def train(
     prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
     if start is not None:
         start.check_tokenizer(prepared.path, domain.name)
-    tokenizer = prepared.tokenizer()
-    wanted = TVAEConfig(**merged.model)
-    rows, stream = open_items(
-        prepared,
-        tokenizer,
-        settings,
-        merged.model.get("max_length"),
-        wanted.coarse_size if wanted.anchor_weight else 0,
-    )
+    tokenizer, wanted = prepared.tokenizer(), TVAEConfig(**merged.model)
+    features = wanted.coarse_size if wanted.anchor_weight else 0
+    longest = merged.model.get("max_length")
+    rows, stream = open_items(prepared, tokenizer, settings, longest, features)
     config = configured(merged.model, len(tokenizer), int(rows.lengths.max()), start)
     rows = _training_rows(rows, config.max_length, settings)
-    texts = probe_texts(prepared, prepared.held_out, config, settings)
+    on_the_way = probe_texts(prepared, prepared.held_out, config, settings)
     final = probe_texts(prepared, prepared.final, config, settings)
     if len(rows) < 2:
         raise ValueError(
             f"{prepared.path}: training needs at least 2 items of at most max_length "
             f"{config.max_length} tokens; there are {len(rows)}"
         )
-    with locked(folder):
-        torch.manual_seed(settings.seed)
-        model = first_model(config, start)
-        checkpoint = resume_point(folder) if settings.resume else None
-        if checkpoint is not None:
-            check_checkpoint(checkpoint, config, start, prepared.manifest)
-        started = time.monotonic()
-        trainer = make_trainer(model, settings, folder, rows, stream)
-        meet()
-        if across.rank() == 0:
-            tidy(folder, checkpoint, settings.resume)
-            if checkpoint is None:
-                record(folder, start, prepared.manifest)
-            write_whole(folder / "settings.toml", merged.table() + "\n")
-        trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
-        if across.rank() == 0:
-            _announce(domain, trainer, rows, threads, checkpoint, start)
-        _train(trainer, checkpoint, settings)
-        minutes = (time.monotonic() - started) / 60
-        model = sharded.whole(model)
-        trainer.gather()
-        if not across.finish():
-            return None
-        facts = {
-            "domain": domain.name,
-            "seed": settings.seed,
-            "presets": list(merged.presets),
-            "settings": {k: v for k, v in merged.train.items() if k not in PATHS}
-            | {name: getattr(config, name) for name in MODEL_FIELDS},
-            **({"start": start.hash} if start else {}),
-            "minutes_this_session": round(minutes, 1),
-            "machine": f"{platform.machine()}, {threads} threads",
-        }
-        return _finish(
-            domain,
-            model,
-            trainer.state.global_step,
-            folder,
-            prepared,
-            rows,
-            final,
-            settings,
-            merged,
-            facts,
-            card,
-            extra,
-        )
+    return RunPlan(
+        domain=domain,
+        merged=merged,
+        settings=settings,
+        folder=folder,
+        prepared=prepared,
+        config=config,
+        rows=rows,
+        stream=stream,
+        start=start,
+        on_the_way=on_the_way,
+        final=final,
+        threads=threads,
+    )
 
 
 def _folder(domain: Domain, merged: Merged, start: Start | None) -> str:
@@ -169,23 +191,45 @@ def _folder(domain: Domain, merged: Merged, start: Start | None) -> str:
     return f"runs/{domain.name}/{name}" + (f"-from-{start.hash}" if start else "")
 
 
-def _announce(
-    domain: Domain,
-    trainer: TVAETrainer,
-    rows: TokenRows,
-    threads: int,
-    checkpoint: Path | None,
-    start: Start | None,
-) -> None:
+def run_steps(plan: RunPlan) -> tuple[TransformerVAE, int]:
+    """All steps that are left of a run, from its last checkpoint or the first one.
+
+    Returns:
+        The model in one piece, in all processes, and how many steps it was trained.
+    """
+    settings, folder, start, data = plan.settings, plan.folder, plan.start, plan.prepared.manifest
+    torch.manual_seed(settings.seed)
+    model = first_model(plan.config, start)
+    checkpoint = resume_point(folder) if settings.resume else None
+    if checkpoint is not None:
+        check_checkpoint(checkpoint, plan.config, start, data)
+    trainer = make_trainer(model, settings, folder, plan.rows, plan.stream)
+    meet()
+    if across.rank() == 0:
+        tidy(folder, checkpoint, settings.resume)
+        if checkpoint is None:
+            record(folder, start, data)
+        write_whole(folder / "settings.toml", plan.merged.table() + "\n")
+    tokenizer = plan.prepared.tokenizer()
+    trainer.add_callback(Probe(trainer, plan.domain, tokenizer, plan.on_the_way, settings))
+    if across.rank() == 0:
+        _announce(plan, trainer, checkpoint)
+    _train(trainer, checkpoint, settings)
+    model = sharded.whole(model)
+    trainer.gather()
+    return model, trainer.state.global_step
+
+
+def _announce(plan: RunPlan, trainer: TVAETrainer, checkpoint: Path | None) -> None:
     parameters = sum(
         p.numel() for p in trainer.accelerator.unwrap_model(trainer.model).parameters()
     )
     print(
-        f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
-        f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
+        f"{plan.domain.name}: {parameters / 1e6:.2f}M parameters, {len(plan.rows):,} items of "
+        f"{plan.rows.lengths.mean():.1f} tokens, {plan.threads} threads, "
         f"{'bf16' if trainer.args.bf16 else 'fp32'}{_optimizer_type(trainer)}"
         + (f", {across.world()} processes" if across.world() > 1 else "")
-        + (f", begun with the bundle {start.hash}" if start else "")
+        + (f", begun with the bundle {plan.start.hash}" if plan.start else "")
         + (f", resuming from {checkpoint.name}" if checkpoint else ""),
         file=sys.stderr,
     )
@@ -210,66 +254,68 @@ def _train(trainer: TVAETrainer, checkpoint: Path | None, settings: TrainSetting
         raise RunFolderError(f"{checkpoint} holds objects that are not loaded") from error
 
 
-def _finish(
-    domain: Domain,
+def finish(
+    plan: RunPlan,
     model: TransformerVAE,
     steps: int,
-    folder: Path,
-    prepared: PreparedSet,
-    rows: TokenRows,
-    final: list[str],
-    settings: TrainSettings,
-    merged: Merged,
-    facts: Mapping[str, Any],
+    minutes: float,
     card: Callable[[dict[str, Any], Evaluation], str],
     extra: Callable[[Path], Mapping[str, Path]],
 ) -> Run:
-    """Priors, defaults, evaluation, bundle and report of a model whose training is over."""
-    tokenizer, config = prepared.tokenizer(), model.config
-    batch = settings.gradient_accumulation_steps * min(settings.batch_size, len(rows))
-    seen_items = steps * batch
+    """Priors, defaults, evaluation, bundle and report of a model whose training is over.
+
+    Args:
+        plan: of the run.
+        model: in one piece.
+        steps: that it was trained.
+        minutes: that this session trained it.
+        card: see `train`.
+        extra: see `train`.
+    """
+    settings, folder, tokenizer = plan.settings, plan.folder, plan.prepared.tokenizer()
+    batch = settings.gradient_accumulation_steps * min(settings.batch_size, len(plan.rows))
     model.eval()  # type: ignore[no-untyped-call]
-    space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings, seen_items)
-    defaults, evaluation = _judge(space, rows, final, settings)
-    seen = make_showcase(space, final, n_samples=min(settings.eval_items, SHOWN), prior="flow")
-    log_showcase(seen, folder, steps, domain, settings.trackers())
+    space, prior_loss = fit_priors(
+        model, tokenizer, plan.domain, plan.rows, settings, steps * batch
+    )
+    defaults, evaluation = _judge(space, plan)
+    most = min(settings.eval_items, SHOWN)
+    seen = make_showcase(space, plan.final, n_samples=most, prior="flow")
+    log_showcase(seen, folder, steps, plan.domain, settings.trackers())
     evaluation = evaluation or Evaluation(seen.metrics)
     manifest = {
-        **facts,
+        **plan.told(),
+        "minutes_this_session": minutes,
+        "machine": f"{platform.machine()}, {plan.threads} threads",
         "steps": steps,
-        "items_seen": seen_items,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "bits": {
-            "sigma_min": round(capacity_bits(config.code_size, config.sigma_min), 1),
-            "sigma_max": round(capacity_bits(config.code_size, config.sigma_max), 1),
-        },
+        "items_seen": steps * batch,
+        **_of_model(model),
         "prior_loss": round(prior_loss, 4),
         "defaults": defaults,
-        "data": {
-            key: prepared.manifest.get(key)
-            for key in ("source", "source_sha256", "licence", "tokenizer_sha256", "counts", "seed")
-        },
+        "data": {key: plan.prepared.manifest.get(key) for key in OF_DATA},
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
-    bundle = save_bundle(
-        folder / "bundle",
-        model,
-        tokenizer,
-        space.priors,
-        manifest,
-        card(manifest, evaluation),
-        extra(prepared.path),
-    )
+    made = card(manifest, evaluation), extra(plan.prepared.path)
+    bundle = save_bundle(folder / "bundle", model, tokenizer, space.priors, manifest, *made)
     write_whole(folder / "evaluation.json", json_text(evaluation.flat()))
-    report = write_run_report(folder, domain, space, evaluation, seen, merged.table(), manifest)
+    table = plan.merged.table()
+    report = write_run_report(folder, plan.domain, space, evaluation, seen, table, manifest)
     print(f"report: {report}", file=sys.stderr)
     return Run(folder, bundle, evaluation)
 
 
-def _judge(
-    space: LatentSpace, rows: TokenRows, texts: list[str], settings: TrainSettings
-) -> tuple[dict[str, float], Evaluation | None]:
+def _of_model(model: TransformerVAE) -> dict[str, Any]:
+    config = model.config
+    bits = {
+        name: round(capacity_bits(config.code_size, getattr(config, name)), 1)
+        for name in ("sigma_min", "sigma_max")
+    }
+    return {"parameters": sum(p.numel() for p in model.parameters()), "bits": bits}
+
+
+def _judge(space: LatentSpace, plan: RunPlan) -> tuple[dict[str, float], Evaluation | None]:
     """Chooses the defaults of the space and measures it, where a full evaluation is wanted."""
+    settings, rows, texts = plan.settings, plan.rows, plan.final
     if settings.final == "quick":
         return {}, None
     n = max(settings.eval_items, 16)
