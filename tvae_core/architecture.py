@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from tvae_core.support.settings import Layers, check, setting
+from tvae_core.support.settings import check, setting
 
 MOST_BLOCKS, MOST_LAYERS = 64, 1 << 10
 """Of the encoder: blocks, and layers of all of them together."""
@@ -24,155 +24,133 @@ MOST_MEMORY = 1 << 28
 class ModelSettings:
     """What a preset's table `[model]` and the flags of the model may give."""
 
-    max_length: Annotated[
-        int,
-        setting(
-            "longest sequence that the model is asked for, without <eos>",
-            default="half as long again as the longest training item",
-            unit="tokens", ge=1, le=1 << 20,
-        ),
-    ] = 256  # fmt: skip
-    d_model: Annotated[
-        int, setting("width of the hidden states, a multiple of 2 * n_heads", ge=1, le=1 << 15)
-    ] = 256
-    n_heads: Annotated[int, setting("attention heads", ge=1, le=1 << 10)] = 4
-    d_ff: Annotated[int, setting("width of the gated feed-forward", ge=1, le=1 << 17)] = 512
-    encoder_blocks: Annotated[
-        Layers,
-        setting("layers of each Funnel block; between blocks the sequence is halved"),
-    ] = (1, 1, 1)
-    decoder_layers: Annotated[
-        int, setting("layers of the autoregressive decoder", ge=1, le=1 << 10)
-    ] = 3
-    window_size: Annotated[
-        int,
-        setting(
-            "attention window in the decoder and in every Funnel block, 2 or more (0: full "
-            "attention); every other layer's windows lie half a window further on, and the decoder "
-            "always sees the whole latent memory",
-            unit="positions", ge=0, le=1 << 20,
-        ),
-    ] = 0  # fmt: skip
-    window_overlap: Annotated[
-        int,
-        setting(
-            "further positions that a window sees before it, in the encoder also after it; at most "
-            "window_size",
-            unit="positions", ge=0, le=1 << 20,
-        ),
-    ] = 0  # fmt: skip
-    n_latent: Annotated[int, setting("latent tokens", ge=1, le=1 << 14)] = 4
-    latent_size: Annotated[int, setting("numbers in a latent token", ge=1, le=1 << 14)] = 32
-    latent_bound: Annotated[
-        Literal["none", "tanh"],
-        setting("tanh bounds the code, as the original system did"),
-    ] = "none"
-    latent_norm: Annotated[
-        Literal["none", "running"],
-        setting(
-            "running brings every number of the code to mean 0 and variance 1, see "
-            "tvae_core.latent.RunningNorm; none leaves that to MMD alone"
-        ),
-    ] = "none"
-    noise: Annotated[
-        Literal["random", "fixed", "none"],
-        setting(
-            "what is added to the code while training: a level for each item, log-uniform in "
-            "sigma_min..sigma_max but for sigma_tilt, told to the decoder; always sigma_max, not "
-            "told; or nothing"
-        ),
-    ] = "random"
-    sigma_min: Annotated[
-        float, setting("lowest noise level", unit="standard deviations of the prior", gt=0)
-    ] = 0.1
-    sigma_max: Annotated[
-        float, setting("highest noise level", unit="standard deviations of the prior", gt=0)
-    ] = 3.0
-    sigma_tilt: Annotated[
-        float,
-        setting(
-            "how much more often high levels are drawn; 1 is log-uniform, at 2 the density over "
-            "log sigma rises linearly from none at sigma_min",
-            gt=0,
-        ),
-    ] = 1.0
-    n_coarse: Annotated[
-        int,
-        setting(
-            "how many of the first latent tokens are coarse: they are anchored to what makes items "
-            "alike (anchor_weight), and the fine tokens after them are often noisier, so that the "
-            "decoder learns to write items of a coarse code alone",
-            unit="tokens, at most n_latent", ge=0, le=1 << 14,
-        ),
-    ] = 0  # fmt: skip
-    fine_drown: Annotated[
-        float,
-        setting(
-            "share of items, while training, whose fine tokens have the noise sigma_max; as many "
-            "have a level between that of their coarse tokens and sigma_max, the rest one level "
-            "for all tokens",
-            ge=0, le=0.5,
-        ),
-    ] = 0.25  # fmt: skip
-    anchor_weight: Annotated[
-        float,
-        setting(
-            "weight of the squared distance of the coarse code from the item's features, whitened "
-            "(tvae_core.support.features); 0 trains without features",
-            ge=0,
-        ),
-    ] = 0.0
-    mmd_scope: Annotated[
-        Literal["joint", "token", "both"],
-        setting("what MMD compares with N(0, I): the joint code, each token alone, or their sum"),
-    ] = "joint"
-    mmd_kernel: Annotated[
-        Literal["multiscale", "original"],
-        setting(
-            "inverse multiquadric at seven scales around the dimension, or the single wide "
-            "Gaussian of the original system"
-        ),
-    ] = "multiscale"
-    mmd_weight: Annotated[float, setting("weight of the MMD term once warmed up", ge=0)] = 10.0
-    mmd_moment: Annotated[
-        float,
-        setting(
-            "weight, within the MMD term, of the second-moment kernel that keeps the code from "
-            "spending its variance on few of its dimensions",
-            ge=0,
-        ),
-    ] = 0.2
-    mmd_memory: Annotated[
-        int,
-        setting(
-            "codes of earlier batches that MMD also sees, so that length-bucketed batches do not "
-            "pull every length to the prior on its own",
-            unit="codes", ge=0, le=1 << 20,
-        ),
-    ] = 1024  # fmt: skip
-    encoder_mask: Annotated[
-        float,
-        setting("share of encoder input tokens replaced by <mask> while training", ge=0, lt=1),
-    ] = 0.0
-    decoder_mask: Annotated[
-        float,
-        setting("share of decoder input tokens replaced by <mask> while training", ge=0, lt=1),
-    ] = 0.0
-    dropout: Annotated[
-        float, setting("dropout in attention output and feed-forward", ge=0, lt=1)
-    ] = 0.0
-    rope_theta: Annotated[float, setting("base of the rotary positions", gt=0)] = 10_000.0
+    max_length: int = setting(
+        256,
+        "longest sequence that the model is asked for, without <eos>",
+        taken="half as long again as the longest training item",
+        unit="tokens",
+        ge=1,
+        le=1 << 20,
+    )
+    d_model: int = setting(
+        256, "width of the hidden states, a multiple of 2 * n_heads", ge=1, le=1 << 15
+    )
+    n_heads: int = setting(4, "attention heads", ge=1, le=1 << 10)
+    d_ff: int = setting(512, "width of the gated feed-forward", ge=1, le=1 << 17)
+    encoder_blocks: tuple[int, ...] = setting(
+        (1, 1, 1), "layers of each Funnel block; between blocks the sequence is halved"
+    )
+    decoder_layers: int = setting(3, "layers of the autoregressive decoder", ge=1, le=1 << 10)
+    window_size: int = setting(
+        0,
+        "attention window in the decoder and in every Funnel block, 2 or more (0: full "
+        "attention); every other layer's windows lie half a window further on, and the "
+        "decoder always sees the whole latent memory",
+        unit="positions",
+        ge=0,
+        le=1 << 20,
+    )
+    window_overlap: int = setting(
+        0,
+        "further positions that a window sees before it, in the encoder also after it; at "
+        "most window_size",
+        unit="positions",
+        ge=0,
+        le=1 << 20,
+    )
+    n_latent: int = setting(4, "latent tokens", ge=1, le=1 << 14)
+    latent_size: int = setting(32, "numbers in a latent token", ge=1, le=1 << 14)
+    latent_bound: Literal["none", "tanh"] = setting(
+        "none", "tanh bounds the code, as the original system did"
+    )
+    latent_norm: Literal["none", "running"] = setting(
+        "none",
+        "running brings every number of the code to mean 0 and variance 1, see "
+        "tvae_core.latent.RunningNorm; none leaves that to MMD alone",
+    )
+    noise: Literal["random", "fixed", "none"] = setting(
+        "random",
+        "what is added to the code while training: a level for each item, log-uniform in "
+        "sigma_min..sigma_max but for sigma_tilt, told to the decoder; always sigma_max, "
+        "not told; or nothing",
+    )
+    sigma_min: float = setting(
+        0.1, "lowest noise level", unit="standard deviations of the prior", gt=0
+    )
+    sigma_max: float = setting(
+        3.0, "highest noise level", unit="standard deviations of the prior", gt=0
+    )
+    sigma_tilt: float = setting(
+        1.0,
+        "how much more often high levels are drawn; 1 is log-uniform, at 2 the density over"
+        " log sigma rises linearly from none at sigma_min",
+        gt=0,
+    )
+    n_coarse: int = setting(
+        0,
+        "how many of the first latent tokens are coarse: they are anchored to what makes "
+        "items alike (anchor_weight), and the fine tokens after them are often noisier, so "
+        "that the decoder learns to write items of a coarse code alone",
+        unit="tokens, at most n_latent",
+        ge=0,
+        le=1 << 14,
+    )
+    fine_drown: float = setting(
+        0.25,
+        "share of items, while training, whose fine tokens have the noise sigma_max; as "
+        "many have a level between that of their coarse tokens and sigma_max, the rest one "
+        "level for all tokens",
+        ge=0,
+        le=0.5,
+    )
+    anchor_weight: float = setting(
+        0.0,
+        "weight of the squared distance of the coarse code from the item's features, "
+        "whitened (tvae_core.support.features); 0 trains without features",
+        ge=0,
+    )
+    mmd_scope: Literal["joint", "token", "both"] = setting(
+        "joint", "what MMD compares with N(0, I): the joint code, each token alone, or their sum"
+    )
+    mmd_kernel: Literal["multiscale", "original"] = setting(
+        "multiscale",
+        "inverse multiquadric at seven scales around the dimension, or the single wide "
+        "Gaussian of the original system",
+    )
+    mmd_weight: float = setting(10.0, "weight of the MMD term once warmed up", ge=0)
+    mmd_moment: float = setting(
+        0.2,
+        "weight, within the MMD term, of the second-moment kernel that keeps the code from "
+        "spending its variance on few of its dimensions",
+        ge=0,
+    )
+    mmd_memory: int = setting(
+        1024,
+        "codes of earlier batches that MMD also sees, so that length-bucketed batches do "
+        "not pull every length to the prior on its own",
+        unit="codes",
+        ge=0,
+        le=1 << 20,
+    )
+    encoder_mask: float = setting(
+        0.0, "share of encoder input tokens replaced by <mask> while training", ge=0, lt=1
+    )
+    decoder_mask: float = setting(
+        0.0, "share of decoder input tokens replaced by <mask> while training", ge=0, lt=1
+    )
+    dropout: float = setting(0.0, "dropout in attention output and feed-forward", ge=0, lt=1)
+    rope_theta: float = setting(10_000.0, "base of the rotary positions", gt=0)
 
 
 @dataclass(kw_only=True)
 class Architecture(ModelSettings):
     """The settings of a model and what beside them its weights and tokens depend on."""
 
-    vocab_size: Annotated[
-        int, setting("entries of the tokenizer, special tokens included", ge=1, le=1 << 20)
-    ] = 1024
-    norm_eps: Annotated[float, setting("epsilon of RMSNorm", gt=0)] = 1e-6
-    initializer_range: Annotated[float, setting("standard deviation of initial weights")] = 0.02
+    vocab_size: int = setting(
+        1024, "entries of the tokenizer, special tokens included", ge=1, le=1 << 20
+    )
+    norm_eps: float = setting(1e-6, "epsilon of RMSNorm", gt=0)
+    initializer_range: float = setting(0.02, "standard deviation of initial weights")
     pad_token_id: int = 0
     bos_token_id: int = 1
     eos_token_id: int = 2
@@ -183,8 +161,8 @@ class Architecture(ModelSettings):
 class PriorSize:
     """The network of the flow prior, as a bundle's manifest has it."""
 
-    width: Annotated[int, setting("width of its layers", ge=1, le=1 << 15)] = 256
-    depth: Annotated[int, setting("layers", ge=1, le=1 << 8)] = 3
+    width: int = setting(256, "width of its layers", ge=1, le=1 << 15)
+    depth: int = setting(3, "layers", ge=1, le=1 << 8)
 
 
 def check_model(model: Architecture, where: str = "") -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from tvae_core.card import model_card
 from tvae_core.cli import Bar, CommandError
@@ -33,36 +33,25 @@ if TYPE_CHECKING:
 class RefineSettings:
     """How a decoder is refined; every field is a flag."""
 
-    steps: Annotated[int, setting("optimiser steps", unit="steps", ge=1, le=MOST)] = 1200
-    rounds: Annotated[
-        int,
-        setting("times that the pairs are made anew, by the decoder as it then is", ge=1, le=MOST),
-    ] = 2
-    pairs: Annotated[int, setting("codes decoded a round", unit="codes", ge=1, le=MOST)] = 40_000
-    batch_size: Annotated[
-        int, setting("real items a step, and pairs a step", unit="items", ge=1, le=MOST)
-    ] = 256
-    learning_rate: Annotated[
-        float,
-        setting("peak of the learning rate; cosine to zero after a tenth of the steps", gt=0),
-    ] = 3e-4
-    share: Annotated[
-        float, setting("weight of the pairs' loss beside that of real items", ge=0)
-    ] = 1.0
-    temperature: Annotated[float, setting("of the draws that make pairs", gt=0)] = 1.0
-    tries: Annotated[
-        int, setting("draws a code until a valid text is found", unit="draws", ge=1, le=MOST)
-    ] = 6
-    lowest: Annotated[float, setting("lowest noise level of the prior codes", gt=0)] = 0.8
-    target_valid: Annotated[
-        float, setting("validity that the bundle's defaults reach", ge=0, le=1)
-    ] = 0.98
-    eval_items: Annotated[
-        int,
-        setting(
-            "held-out items and samples of the closing measurement", unit="items", ge=1, le=MOST
-        ),
-    ] = 1000
+    steps: int = setting(1200, "optimiser steps", unit="steps", ge=1, le=MOST)
+    rounds: int = setting(
+        2, "times that the pairs are made anew, by the decoder as it then is", ge=1, le=MOST
+    )
+    pairs: int = setting(40_000, "codes decoded a round", unit="codes", ge=1, le=MOST)
+    batch_size: int = setting(
+        256, "real items a step, and pairs a step", unit="items", ge=1, le=MOST
+    )
+    learning_rate: float = setting(
+        3e-4, "peak of the learning rate; cosine to zero after a tenth of the steps", gt=0
+    )
+    share: float = setting(1.0, "weight of the pairs' loss beside that of real items", ge=0)
+    temperature: float = setting(1.0, "of the draws that make pairs", gt=0)
+    tries: int = setting(6, "draws a code until a valid text is found", unit="draws", ge=1, le=MOST)
+    lowest: float = setting(0.8, "lowest noise level of the prior codes", gt=0)
+    target_valid: float = setting(0.98, "validity that the bundle's defaults reach", ge=0, le=1)
+    eval_items: int = setting(
+        1000, "held-out items and samples of the closing measurement", unit="items", ge=1, le=MOST
+    )
 
     def __post_init__(self) -> None:
         """Refuses impossible settings by `ValueError`, naming them."""

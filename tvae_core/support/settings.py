@@ -2,7 +2,7 @@
 
     @dataclass(frozen=True)
     class Limits:
-        rows: Annotated[int, setting("rows read at once", unit="rows", ge=1, le=4096)] = 256
+        rows: int = setting(256, "rows read at once", unit="rows", ge=1, le=4096)
 
 From that come the flags of a command (`add_flags`), what `--help` says of them, how their texts are
 read (`Setting.read`), and one line for a value that cannot be (`check`), whether it was given as a
@@ -38,25 +38,30 @@ _SWITCH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 
 
 def setting(
-    meaning: str, *, unit: str = "", default: str = "", finite: bool = True, **limits: float
+    default: Any,
+    meaning: str,
+    *,
+    unit: str = "",
+    taken: str = "",
+    finite: bool = True,
+    **limits: float,
 ) -> Any:
-    """What a field's annotation says beside its type.
+    """A field of a dataclass that is a setting.
 
     Args:
+        default: of the field.
         meaning: in words, for `--help`.
         unit: what the number counts.
-        default: what is taken where it is not given, if that is not the field's own default.
+        taken: what stands for it where it is not given, if that is not the default.
         finite: of a fractional number, whether infinity is refused; NaN always is.
         **limits: `ge`, `gt`, `le` and `lt`, as pydantic has them.
     """
-    said: dict[str, Any] = {"json_schema_extra": {"unit": unit, "default": default}, **limits}
-    if not finite:
-        said["allow_inf_nan"] = True
-    return Field(description=meaning, **said)
+    about = {"meaning": meaning, "unit": unit, "taken": taken, "finite": finite, "limits": limits}
+    return dataclasses.field(default=default, metadata=about)
 
 
 _Layer = Annotated[int, Field(ge=1, strict=True)]
-Layers = Annotated[tuple[_Layer, ...], Field(strict=False, min_length=1)]
+_Layers = Annotated[tuple[_Layer, ...], Field(strict=False, min_length=1)]
 """Layers of each block, one at least; a list is taken for it."""
 
 
@@ -67,11 +72,13 @@ class Setting:
     name: str
     kind: type
     default: Any
+    hint: Any
     choices: tuple[str, ...]
     meaning: str
     unit: str
     taken: str
-    limits: Mapping[str, float]
+    finite: bool
+    limits: Mapping[str, Any]
 
     @property
     def flag(self) -> str:
@@ -112,32 +119,14 @@ class Setting:
 
 def settings_of(table: type) -> dict[str, Setting]:
     """The settings of a dataclass, by name, in its order."""
-    found, hints = {}, _hints(table)
+    found, hints = {}, get_type_hints(table)
     for field in dataclasses.fields(table):
-        if field.name not in hints:
-            continue
-        kind, *said = get_args(hints[field.name])
-        choices = get_args(kind) if get_origin(kind) is Literal else ()
-        about = said[-1]
-        limits = {n: getattr(m, n) for m in about.metadata for n in ("ge", "gt", "le", "lt")
-                  if hasattr(m, n)}  # fmt: skip
-        found[field.name] = Setting(
-            field.name,
-            str if choices else get_origin(kind) or kind,
-            field.default,
-            choices,
-            about.description or "",
-            about.json_schema_extra["unit"],
-            about.json_schema_extra["default"],
-            limits,
-        )
+        if field.metadata:
+            hint, about = hints[field.name], dict(field.metadata)
+            choices = get_args(hint) if get_origin(hint) is Literal else ()
+            kind = str if choices else get_origin(hint) or hint
+            found[field.name] = Setting(field.name, kind, field.default, hint, choices, **about)
     return found
-
-
-def _hints(table: type) -> dict[str, Any]:
-    """The annotations of the fields that are settings."""
-    hints = get_type_hints(table, include_extras=True)
-    return {name: hint for name, hint in hints.items() if get_origin(hint) is Annotated}
 
 
 def add_flags(
@@ -159,7 +148,13 @@ def _schema(table: type) -> type[BaseModel]:
     from pydantic import ConfigDict, create_model
 
     strictly = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
-    fields: dict[str, Any] = {name: (hint, None) for name, hint in _hints(table).items()}
+    fields: dict[str, Any] = {
+        name: (
+            _Layers if each.kind is tuple else each.hint,
+            Field(None, allow_inf_nan=None if each.finite else True, **each.limits),
+        )
+        for name, each in settings_of(table).items()
+    }
     return create_model(table.__name__, __config__=strictly, **fields)
 
 
