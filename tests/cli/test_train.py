@@ -140,7 +140,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
         (["smiles_smal"], 2, "unknown preset 'smiles_smal'; did you mean smiles_small"),
         (["--max-step", "5"], 2, "unknown argument --max-step; did you mean --max-steps?"),
         (["--max-steps", "0"], 2, "max_steps must be at least 1, not 0"),
-        (["--max-steps", "few"], 2, "--max-steps: invalid int value: 'few'"),
+        (["--max-steps", "few"], 2, "--max-steps: must be a whole number, not 'few'"),
         (["--encoder-blocks", "2,x"], 2, "must be numbers such as 2,2,2, not '2,x'"),
         (["--resume", "maybe"], 2, "must be true or false, not 'maybe'"),
         (["--n-heads", "3"], 2, "TVAEConfig.d_model must be a multiple of 2 * n_heads"),
