@@ -32,13 +32,13 @@ from data_prep.common import (
     run_command,
 )
 from domains.registry import commands_of
-from tvae_core.cli import Bar
 from tvae_core.domain import HasFeatures
-from tvae_core.files import whole_folder
+from tvae_core.support.command_line import Bar
 from tvae_core.support.features import FEATURES, FILE, FeatureBasis, Floats
+from tvae_core.support.files import whole_folder
 
 if TYPE_CHECKING:
-    from tvae_core.data import TokenRows
+    from tvae_core.data.prepared import TokenRows
 
 SIZE = 64
 SAMPLE = 50_000
@@ -106,7 +106,7 @@ def add_features(folder: Path, size: int, seed: int, jobs: int, command: str) ->
     Raises:
         PrepError: it is no prepared set, or its domain has no features.
     """
-    from tvae_core.data import PreparedSet
+    from tvae_core.data.prepared import PreparedSet
 
     if not is_prepared_set(folder):
         raise PrepError(f"{folder} is not a prepared set", BAD_USAGE)

@@ -1,7 +1,7 @@
 """Every architectural number of a Transformer-VAE: type, range and meaning; nothing of torch.
 
 `ModelSettings` are those that presets and flags give, `Architecture` has those beside them that the
-config of a bundle holds. `tvae_core.config.TVAEConfig` is one that transformers saves.
+config of a bundle holds. `tvae_core.model.config.TVAEConfig` is one that transformers saves.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class ModelSettings:
     latent_norm: Literal["none", "running"] = setting(
         "none",
         "running brings every number of the code to mean 0 and variance 1, see "
-        "tvae_core.latent.RunningNorm; none leaves that to MMD alone",
+        "tvae_core.model.latent.RunningNorm; none leaves that to MMD alone",
     )
     noise: Literal["random", "fixed", "none"] = setting(
         "random",

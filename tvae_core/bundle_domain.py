@@ -37,7 +37,7 @@ class BundleDomain:
         Raises:
             DomainError: there is none in the folder, or it cannot be read.
         """
-        from tvae_core.byte_pair import load_tokenizer
+        from tvae_core.data.byte_pair import load_tokenizer
 
         path = self.bundle / "tokenizer.json"
         if not path.is_file():

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from domains.headlines.commands import COMMANDS
-from tvae_core.cli import Bar, CommandError, positive_int, run_command
-from tvae_core.commands import add_space_arguments, open_space, parser_for
+from tvae_core.domain_commands import add_space_arguments, open_space, parser_for
+from tvae_core.support.command_line import Bar, CommandError, positive_int, run_command
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from domains.headlines.topic_file import Topics
-    from tvae_core.codec import Progress
-    from tvae_core.data import TokenRows
+    from tvae_core.data.prepared import TokenRows
     from tvae_core.space import LatentSpace, Samples
+    from tvae_core.space.codec import Progress
 
 MOST_ROWS, LEAST_ROWS = 20_000, 50
 LEAST_SCALE = 1e-3
@@ -112,8 +112,8 @@ def make_topics(
 def noisy(space: LatentSpace, codes: Tensor, fidelity: float, seed: int, first_row: int) -> Tensor:
     """Codes with the noise that the decoder expects at a setting of the dial, at unit spread."""
     from domains.headlines.topic_file import CODE_STREAM
-    from tvae_core.noise import sigma_of
-    from tvae_core.rng import normal_rows
+    from tvae_core.decoding.dial import sigma_of
+    from tvae_core.support.random_rows import normal_rows
 
     sigma = float(sigma_of(space.model.config, fidelity))
     shape = tuple(codes.shape[1:])
@@ -161,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.least < 2:
         raise CommandError("--least must be at least 2: one headline has no spread", 2)
     from domains.headlines.topic_file import ABOUT, TENSORS
-    from tvae_core.data import PreparedSet
+    from tvae_core.data.prepared import PreparedSet
 
     space = open_space(args, COMMANDS.domain)
     prepared = PreparedSet(args.data, COMMANDS.domain.name)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from domains.mnist.images import COMMON_SIDE, pool, resample
-from domains.mnist.text import LEVELS, Levels, orientation_of, text_to_array
-from tvae_core.cli import CommandParser, positive_int, run_command, use_threads
+from domains.mnist.pictures.images import COMMON_SIDE, pool, resample
+from domains.mnist.pictures.text import LEVELS, Levels, orientation_of, text_to_array
 from tvae_core.domain import DomainError, FloatArray
-from tvae_core.files import check_file, write_whole
+from tvae_core.support.command_line import CommandParser, positive_int, run_command, use_threads
+from tvae_core.support.files import check_file, write_whole
 
 if TYPE_CHECKING:
     from domains.mnist.network import DigitClassifier
@@ -95,7 +95,7 @@ def metadata(weights: Path = WEIGHTS) -> dict[str, str]:
 
 def read_split(folder: Path, split: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """The images and labels of a split; an `up` text repeats its `down` text and is left out."""
-    from tvae_core.data import PreparedSet
+    from tvae_core.data.prepared import PreparedSet
 
     rows = PreparedSet(folder, "mnist").rows(split).split
     pairs = [
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from safetensors.torch import save
 
     from domains.mnist.network import accuracy, fit
-    from tvae_core.data import PreparedSet
+    from tvae_core.data.prepared import PreparedSet
 
     use_threads(args.threads)
     parts = [read_split(folder, "train") for folder in args.data]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from domains.mnist.images import COMMON_SIDE
-from tvae_core.cli import Bar
+from domains.mnist.pictures.images import COMMON_SIDE
+from tvae_core.support.command_line import Bar
 
 _CHUNK = 1024
 

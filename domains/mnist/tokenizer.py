@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from domains.mnist.images import coarser
-from domains.mnist.text import BLANK, LEVELS, ORIENTATIONS
-from tvae_core.byte_pair import Merge, assemble, learn_merges, symbol_merges, wrap
+from domains.mnist.pictures.images import coarser
+from domains.mnist.pictures.text import BLANK, LEVELS, ORIENTATIONS
+from tvae_core.data.byte_pair import Merge, assemble, learn_merges, symbol_merges, wrap
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

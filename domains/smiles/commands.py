@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.domain import BUNDLE, SmilesDomain
-from domains.smiles.syntax import Problem
-from tvae_core.cli import Bar, available_cores
-from tvae_core.commands import DomainCommands
-from tvae_core.known import KNOWN_FILE, readable_known
+from tvae_core.data.known import KNOWN_FILE, readable_known
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.support.command_line import Bar, available_cores
 
 if TYPE_CHECKING:
     from domains.smiles.novelty import KnownSet
-    from tvae_core.measures import Known
+    from tvae_core.evaluation.measures import Known
 
 _STEREO = frozenset("@/\\")
 
@@ -29,7 +29,7 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
     the RDKit used here (measured); those are the training molecules that the set misses.
     """
     from domains.smiles.novelty import KnownSet, plain_forms
-    from tvae_core.data import PreparedSet
+    from tvae_core.data.prepared import PreparedSet
 
     path = folder / KNOWN_FILE
     prepared = PreparedSet(folder, SmilesDomain.name)
@@ -57,7 +57,7 @@ def load_known(bundle: Path) -> KnownSet | None:
 
 def known_of_bundle(bundle: Path) -> Known | None:
     """Which texts are training molecules, as `evaluate` asks it."""
-    from domains.smiles.chem import parse, plain_smiles
+    from domains.smiles.chem.molecule import parse, plain_smiles
 
     found = load_known(bundle)
     if found is None:

@@ -1,7 +1,8 @@
 """`sample --target-property logp=2.5`: prior samples whose molecules have wanted scores.
 
 Samples of the prior are decoded and scored, those near the wanted scores are drawn again with
-noise, in a few rounds (`tvae_core.attributes`); what `sample` decodes is drawn in the same way.
+noise, in a few rounds (`tvae_core.space.population`); what `sample` decodes is drawn in the same
+way.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tvae_core.cli import Bar, CommandParser, positive_int
-from tvae_core.limits import parse_limits
+from tvae_core.search.limits import parse_limits
+from tvae_core.support.command_line import Bar, CommandParser, positive_int
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tvae_core.attributes import Population
     from tvae_core.space import LatentSpace
+    from tvae_core.space.population import Population
 
 SAMPLES, ROUNDS = 1500, 2
 """Prior samples scored first, and rounds of a quarter as many near the wanted scores."""
@@ -81,7 +82,7 @@ def steer(space: LatentSpace, wanted: dict[str, float], args: Any) -> LatentSpac
 
     from domains.smiles.objectives import parse_objectives
     from domains.smiles.steered import SteeredSpace
-    from tvae_core.attributes import Population
+    from tvae_core.space.population import Population
 
     objective = parse_objectives(list(wanted))
     seed, first = args.seed + _STREAM, args.target_samples

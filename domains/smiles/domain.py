@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domains.smiles.render import DEFAULT_SIZE, draw_svg
-from domains.smiles.syntax import Problem
+from domains.smiles.chem.drawing import DEFAULT_SIZE, draw_svg
+from domains.smiles.chem.syntax import Problem
 from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
 
@@ -59,7 +59,7 @@ class SmilesDomain(BundleDomain):
         """The canonical SMILES of a molecule, with its stereochemistry."""
         from rdkit import Chem
 
-        from domains.smiles.chem import canonical
+        from domains.smiles.chem.molecule import canonical
 
         if not isinstance(item, Chem.Mol):
             raise DomainError(f"a molecule is an rdkit Mol, not {type(item).__name__}")
@@ -72,7 +72,7 @@ class SmilesDomain(BundleDomain):
             DomainError: it does not parse or is chemically impossible; with the reason and, where
                 one character can be blamed, its position.
         """
-        from domains.smiles.chem import canonical_form, parse
+        from domains.smiles.chem.molecule import canonical_form, parse
 
         mol = parse(text)
         found = mol if isinstance(mol, Problem) else canonical_form(mol, text)
@@ -87,19 +87,19 @@ class SmilesDomain(BundleDomain):
 
     def score(self, texts: Sequence[str]) -> dict[str, FloatArray]:
         """All scores that need no reference, each `(len(texts),)`; see `scores.SCORES`."""
-        from domains.smiles.scores import score_all
+        from domains.smiles.chem.scores import score_all
 
         return score_all(texts, jobs=self.jobs)
 
     def similarity(self, a: Sequence[str], b: Sequence[str]) -> FloatArray:
         """Tanimoto similarity of `a[i]` and `b[i]`, Morgan radius 2, 2,048 bits; NaN if invalid."""
-        from domains.smiles.similarity import tanimoto
+        from domains.smiles.chem.similarity import tanimoto
 
         return tanimoto(a, b)
 
     def features(self, texts: Sequence[str]) -> FloatArray:
-        """What makes molecules alike, see `domains.smiles.features`; NaN rows if invalid."""
-        from domains.smiles.features import molecule_features
+        """What makes molecules alike, see `domains.smiles.chem.features`; NaN rows if invalid."""
+        from domains.smiles.chem.features import molecule_features
 
         return molecule_features(texts)
 
@@ -131,7 +131,7 @@ class SmilesDomain(BundleDomain):
 
 
 def _verdict(text: object) -> Verdict:
-    from domains.smiles.chem import canonical_form, parse
+    from domains.smiles.chem.molecule import canonical_form, parse
 
     mol = parse(text)
     written = mol if isinstance(mol, Problem) else canonical_form(mol, text)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from domains.smiles.chem.writers import FORMATS, check_writable, write_molecules
 from domains.smiles.commands import COMMANDS
-from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
-from tvae_core.cli import CommandError, run_command
-from tvae_core.commands import (
+from tvae_core.cli.telling import check_ends
+from tvae_core.domain_commands import (
     add_run_arguments,
     add_walk_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
 )
-from tvae_core.verbs.telling import check_ends
+from tvae_core.support.command_line import CommandError, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if args.output:
         check_writable(args.output, args.format)
-    from domains.smiles.scores import score_all
-    from tvae_core.steps import walk
+    from domains.smiles.chem.scores import score_all
+    from tvae_core.space.walk import walk
 
     space = open_space(args, domain)
     ends = [verdict.canonical or "" for verdict in domain.check([first, last])]

@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domains.smiles.files import write_molecules
-from tvae_core.optimise_types import Call
-from tvae_core.verbs import report
-from tvae_core.verbs.report import HISTORY
-from tvae_core.verbs.report import best_calls as best_calls
-from tvae_core.verbs.report import draw as draw
-from tvae_core.verbs.report import summary as summary
+from domains.smiles.chem.writers import write_molecules
+from tvae_core.cli import search_report as report
+from tvae_core.cli.search_report import HISTORY
+from tvae_core.cli.search_report import best_calls as best_calls
+from tvae_core.cli.search_report import draw as draw
+from tvae_core.cli.search_report import summary as summary
+from tvae_core.search.types import Call
 
 if TYPE_CHECKING:
-    from tvae_core.optimise import Search
+    from tvae_core.search.search import Search
 
 table = partial(report.table, unit="molecule", head="smiles")
 

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
-from tvae_core.files import json_text, sha256_file, write_whole
+from tvae_core.support.command_line import (
+    Bar,
+    CommandParser,
+    available_cores,
+    positive_int,
+    run_command,
+)
 from tvae_core.support.errors import BundleError
+from tvae_core.support.files import json_text, sha256_file, write_whole
 
 if TYPE_CHECKING:
-    from domains.smiles.distributions import Distributions
+    from domains.smiles.chem.distributions import Distributions
 
 REFERENCE_FILE = "reference.json"
 MOLECULES = 100_000
@@ -39,8 +45,8 @@ def reference_of_prepared_set(folder: Path, n: int = MOLECULES, seed: int = 0) -
     Raises:
         PreparedSetError: there is no prepared set in the folder.
     """
-    from domains.smiles.distributions import Distributions
-    from tvae_core.data import PreparedSet
+    from domains.smiles.chem.distributions import Distributions
+    from tvae_core.data.prepared import PreparedSet
 
     prepared = PreparedSet(folder, "smiles")
     rows = prepared.rows("train")
@@ -87,7 +93,7 @@ def load_reference(bundle: Path) -> Distributions | None:
     Raises:
         ValueError: the file is damaged.
     """
-    from domains.smiles.distributions import Distributions
+    from domains.smiles.chem.distributions import Distributions
 
     path = bundle / REFERENCE_FILE
     return Distributions.load(path) if path.is_file() else None
@@ -112,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse(argv)
     if not (args.bundle / "manifest.json").is_file():
         raise BundleError(f"{args.bundle} is not a bundle: it has no manifest.json")
-    from domains.smiles.distributions import Distributions
+    from domains.smiles.chem.distributions import Distributions
 
     (file,) = reference_of_prepared_set(args.data, args.n, args.seed).values()
     add_to_bundle(args.bundle, file)

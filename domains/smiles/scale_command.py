@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from domains.smiles.chem.writers import format_of
 from domains.smiles.commands import load_known
-from domains.smiles.files import format_of
 from tvae_core.cells import Written
-from tvae_core.cli import CommandError, positive_int
-from tvae_core.commands import plain_drawing
+from tvae_core.domain_commands import plain_drawing
+from tvae_core.support.command_line import CommandError, positive_int
 
 if TYPE_CHECKING:
     from domains.smiles.funnel_types import FunnelOptions, FunnelResult

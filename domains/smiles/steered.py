@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from tvae_core.attributes import Population
 from tvae_core.space import LatentSpace
+from tvae_core.space.population import Population
 
 
 class SteeredSpace(LatentSpace):

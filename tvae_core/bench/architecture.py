@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tvae_core.cli import CommandError, CommandParser, positive_int
-from tvae_core.presets import (
+from tvae_core.support.command_line import CommandError, CommandParser, positive_int
+from tvae_core.training.presets import (
     CORE_PRESETS,
     MODEL_FIELDS,
     TRAIN_FIELDS,
@@ -21,7 +21,7 @@ from tvae_core.presets import (
 )
 
 if TYPE_CHECKING:
-    from tvae_core.config import TVAEConfig
+    from tvae_core.model.config import TVAEConfig
 
 PRECISIONS = ("bf16", "fp32")
 T5_VOCABULARY = 32_128
@@ -94,7 +94,7 @@ def config_of(args: argparse.Namespace, **changes: Any) -> TVAEConfig:
     Raises:
         ValueError: for unknown presets or impossible values.
     """
-    from tvae_core.config import TVAEConfig
+    from tvae_core.model.config import TVAEConfig
 
     return TVAEConfig(**(merged_of(args).model | {"vocab_size": args.vocab_size} | changes))
 
@@ -113,7 +113,7 @@ def use_machine(args: argparse.Namespace) -> str:
     Raises:
         CommandError: a device that is not there, or an impossible number of threads.
     """
-    from tvae_core import commands
+    from tvae_core import domain_commands as commands
 
     return commands.use_machine(args)
 

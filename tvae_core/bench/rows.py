@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tvae_core.bench.architecture import T5_VOCABULARY
-from tvae_core.presets import CORE_PRESETS, TrainSettings, merge
+from tvae_core.training.presets import CORE_PRESETS, TrainSettings, merge
 
 if TYPE_CHECKING:
-    from tvae_core.config import TVAEConfig
+    from tvae_core.model.config import TVAEConfig
 
 CHECKPOINTED: Mapping[str, Any] = {
     "gradient_checkpoint_encoder": True,
@@ -43,7 +43,7 @@ class Row:
 
     def settings(self, more: Mapping[str, Any] | None = None) -> tuple[TVAEConfig, TrainSettings]:
         """The architecture and how it is trained, with `more` settings on top."""
-        from tvae_core.config import TVAEConfig
+        from tvae_core.model.config import TVAEConfig
 
         merged = merge(self.presets, [CORE_PRESETS], {**self.extra, **(more or {})})
         sizes = {"vocab_size": self.vocab_size, "max_length": self.length}

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tvae_core.domain import HasReasons, Verdict
-from tvae_core.names import one_line
-from tvae_core.similarity import similarity_of
+from tvae_core.space.similarity import similarity_of
+from tvae_core.support.words import one_line
 
 if TYPE_CHECKING:
-    from tvae_core.space import LatentSpace
+    from tvae_core.space.space import LatentSpace
 
 MOST_SHOWN = 160
 """Characters of an item in a message."""
@@ -151,7 +151,7 @@ def faithfully(
 def _most_faithful(space: LatentSpace, fidelity: float | str) -> bool:
     if isinstance(fidelity, str):
         return False
-    from tvae_core.noise import sigma_of
+    from tvae_core.decoding.dial import sigma_of
 
     config = space.model.config
     return float(sigma_of(config, fidelity)) <= config.sigma_min * (1 + 1e-4)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domains.smiles.syntax import Problem
-from tvae_core.names import shortened
-from tvae_core.verbs.telling import tell
+from domains.smiles.chem.syntax import Problem
+from tvae_core.cli.telling import tell
+from tvae_core.support.words import shortened
 
 
 def without_maps(verb: str, name: str, text: str) -> str:
@@ -19,7 +19,7 @@ def without_maps(verb: str, name: str, text: str) -> str:
     """
     from rdkit import Chem
 
-    from domains.smiles.chem import canonical, parse
+    from domains.smiles.chem.molecule import canonical, parse
 
     mol = parse(text)
     if isinstance(mol, Problem) or not any(atom.GetAtomMapNum() for atom in mol.GetAtoms()):

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tvae_core.architecture import Architecture, check_model
-from tvae_core.refine_command import RefineSettings
-from tvae_core.settings import MODEL_FIELDS, TRAIN_FIELDS, ModelSettings, TrainSettings
+from tvae_core.cli.refine import RefineSettings
 from tvae_core.support.settings import MOST, Setting, add_flags, check, settings_of
+from tvae_core.training.settings import MODEL_FIELDS, TRAIN_FIELDS, ModelSettings, TrainSettings
 
 
 def past(setting: Setting) -> list[Any]:
