@@ -1,0 +1,203 @@
+"""A molecule as a training set holds it: one organic part, or the whole; plain isotopes; known size.
+
+    found = standardise("CN(C)C(=N)N=C(N)N.Cl")
+    assert found.smiles == "CN(C)C(=N)N=C(N)N"
+    assert found.changes == (Change("taken off: hydrochloric acid"),)
+
+Charges and stereo marks stay as they are written. What is taken off is named (`PARTS`), so that a
+salt and a mixture of two drugs are told apart.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rdkit import Chem
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+from domains.smiles.chem import canonical, canonical_form, parse, quiet
+from domains.smiles.reading.texts import Change, Found, refused
+from domains.smiles.syntax import Problem
+
+ELEMENTS = frozenset("H B C N O F Si P S Cl Se Br I".split())
+LEAST_ATOMS, MOST_ATOMS = 5, 60
+"""Heavy atoms of a molecule."""
+FRAGMENTS = ("largest", "whole")
+ISOTOPES = "isotopes removed"
+MIXTURE = "taken off: another part of a mixture"
+
+PARTS = {
+    "Cl": "hydrochloric acid",
+    "Br": "hydrobromic acid",
+    "I": "hydroiodic acid",
+    "F": "hydrofluoric acid",
+    "O": "water",
+    "N": "ammonia",
+    "S": "hydrogen sulfide",
+    "[Na]": "sodium",
+    "[K]": "potassium",
+    "[Li]": "lithium",
+    "[Ca]": "calcium",
+    "[Mg]": "magnesium",
+    "[Zn]": "zinc",
+    "O=S(=O)(O)O": "sulfuric acid",
+    "O=P(O)(O)O": "phosphoric acid",
+    "O=[N+]([O-])O": "nitric acid",
+    "[O-][Cl+3]([O-])([O-])O": "perchloric acid",
+    "O=C(O)O": "carbonic acid",
+    "F[P-](F)(F)(F)(F)F": "hexafluorophosphate",
+    "F[B-](F)(F)F": "tetrafluoroborate",
+    "CS(=O)(=O)O": "methanesulfonic acid",
+    "CCS(=O)(=O)O": "ethanesulfonic acid",
+    "O=S(=O)(O)c1ccccc1": "benzenesulfonic acid",
+    "Cc1ccc(S(=O)(=O)O)cc1": "p-toluenesulfonic acid",
+    "O=S(=O)(O)C(F)(F)F": "trifluoromethanesulfonic acid",
+    "O=CO": "formic acid",
+    "CC(=O)O": "acetic acid",
+    "O=C(O)C(F)(F)F": "trifluoroacetic acid",
+    "CCC(=O)O": "propionic acid",
+    "O=C(O)C(=O)O": "oxalic acid",
+    "O=C(O)CC(=O)O": "malonic acid",
+    "O=C(O)CCC(=O)O": "succinic acid",
+    "O=C(O)C=CC(=O)O": "fumaric or maleic acid",
+    "O=C(O)C(O)C(O)C(=O)O": "tartaric acid",
+    "O=C(O)CC(O)C(=O)O": "malic acid",
+    "CC(O)C(=O)O": "lactic acid",
+    "O=C(O)CC(O)(CC(=O)O)C(=O)O": "citric acid",
+    "O=C(O)c1ccccc1": "benzoic acid",
+    "O=C(O)c1ccccc1O": "salicylic acid",
+    "CO": "methanol",
+    "CCO": "ethanol",
+    "CC(C)O": "2-propanol",
+    "CC(C)=O": "acetone",
+    "CC#N": "acetonitrile",
+    "CS(C)=O": "dimethyl sulfoxide",
+    "CN(C)C=O": "dimethylformamide",
+    "ClCCl": "dichloromethane",
+    "ClC(Cl)Cl": "chloroform",
+    "CCOC(C)=O": "ethyl acetate",
+    "CCOCC": "diethyl ether",
+    "C1CCOC1": "tetrahydrofuran",
+    "C1COCCO1": "dioxane",
+    "Cc1ccccc1": "toluene",
+    "c1ccncc1": "pyridine",
+    "CCN(CC)CC": "triethylamine",
+    "NCCO": "ethanolamine",
+    "NCCN": "ethylenediamine",
+    "NC(CO)(CO)CO": "tromethamine",
+    "C1CCC(NC2CCCCC2)CC1": "dicyclohexylamine",
+    "CNCC(O)C(O)C(O)C(O)CO": "meglumine",
+}
+"""Salts and solvents by their canonical SMILES, neutral and without stereo marks."""
+
+
+def standardise(text: str, fragments: str = "largest") -> Found:
+    """The standard form of a molecule, or why it has none; never raises.
+
+    Args:
+        text: a SMILES.
+        fragments: of a molecule of several parts the `largest` organic one, or the `whole`.
+
+    Raises:
+        ValueError: another value of `fragments`.
+    """
+    if fragments not in FRAGMENTS:
+        raise ValueError(f"fragments must be one of {', '.join(FRAGMENTS)}, not {fragments!r}")
+    mol = parse(text)
+    if isinstance(mol, Problem):
+        return refused(mol)
+    changes = []
+    if isotopes := [atom for atom in mol.GetAtoms() if atom.GetIsotope()]:
+        for atom in isotopes:
+            atom.SetIsotope(0)
+        changes.append(Change(ISOTOPES, len(isotopes)))
+    if "." in text and fragments == "largest":
+        mol, dropped = _largest(mol)
+        changes += [Change(f"taken off: {name}") for name in dropped]
+    if reason := unfit(mol):
+        return Found("", reason, tuple(changes))
+    if not changes:
+        form = canonical_form(mol, text)
+        return refused(form) if isinstance(form, Problem) else Found(form)
+    # a hydrogen that only its isotope kept apart goes when the molecule is read again
+    again = parse(canonical(mol))
+    form = again if isinstance(again, Problem) else canonical_form(again)
+    return refused(form) if isinstance(form, Problem) else Found(form, None, tuple(changes))
+
+
+def unfit(mol: Chem.Mol) -> str | None:
+    """Why a molecule is not one for a training set; None for one that is."""
+    heavy = 0
+    for atom in mol.GetAtoms():
+        symbol = atom.GetSymbol()
+        if symbol not in ELEMENTS:
+            if not atom.GetAtomicNum():
+                return "a wildcard (*): not a whole molecule"
+            return f"the element {symbol} is none of {', '.join(sorted(ELEMENTS))}"
+        if atom.GetNumRadicalElectrons():
+            return f"a radical at {symbol} atom {atom.GetIdx() + 1}"
+        heavy += symbol != "H"
+    if not LEAST_ATOMS <= heavy <= MOST_ATOMS:
+        return f"{heavy} heavy atoms, not {LEAST_ATOMS} to {MOST_ATOMS}"
+    return None
+
+
+def _largest(mol: Chem.Mol) -> tuple[Chem.Mol, list[str]]:
+    """The largest organic part, and names of the others, each once for each time."""
+    with quiet():
+        kept = _chooser().choose(mol)
+    parts = [canonical(part) for part in Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)]
+    parts.remove(canonical(kept))
+    return kept, [_name(part) for part in parts]
+
+
+@lru_cache(maxsize=1)
+def _chooser() -> rdMolStandardize.LargestFragmentChooser:
+    return rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
+
+
+@lru_cache(maxsize=10_000)
+def _name(part: str) -> str:
+    plain = part if part in PARTS else skeleton(part)
+    found = PARTS.get(part) or PARTS.get(plain) or PARTS.get(_bare(part))
+    if found:
+        return found
+    mol = parse(part)
+    known = not isinstance(mol, Problem) and mol.GetNumHeavyAtoms() >= LEAST_ATOMS
+    return MIXTURE.removeprefix("taken off: ") if known else part
+
+
+def _bare(part: str) -> str:
+    """A lone ion as the neutral atom, with hydrogen or as a metal."""
+    mol = parse(part)
+    if isinstance(mol, Problem) or mol.GetNumAtoms() != 1:
+        return part
+    atom = mol.GetAtomWithIdx(0)
+    symbol = str(atom.GetSymbol())
+    return symbol if atom.GetFormalCharge() <= 0 else f"[{symbol}]"
+
+
+def is_ionised(mol: Chem.Mol) -> bool:
+    """Whether an atom has a charge that no neighbour balances, as a nitro group's do."""
+    for atom in mol.GetAtoms():
+        charge = atom.GetFormalCharge()
+        if charge and not any(n.GetFormalCharge() * charge < 0 for n in atom.GetNeighbors()):
+            return True
+    return False
+
+
+def skeleton(text: str) -> str:
+    """What two forms of one compound share: no stereo, isotopes or maps, ions neutralised.
+
+    Raises:
+        ValueError: the text is no SMILES.
+    """
+    if not any(mark in text for mark in "@/\\+-[:"):
+        return text
+    mol = parse(text)
+    if isinstance(mol, Problem):
+        raise ValueError(mol.reason)
+    if is_ionised(mol):
+        with quiet():
+            mol = rdMolStandardize.Uncharger().uncharge(mol)
+    return str(Chem.MolToSmiles(mol, isomericSmiles=False))
