@@ -94,7 +94,8 @@ class TVAETrainer(Trainer):
         """
         rows = cast(TokenRows, self.train_dataset)
         size = self.args.per_device_train_batch_size * across.world()
-        self.sampler = BucketBatchSampler(rows.lengths, size, self.seed_data)
+        weights = rows.weights() if isinstance(rows, TokenRows) else None
+        self.sampler = BucketBatchSampler(rows.lengths, size, self.seed_data, weights=weights)
         loader = DataLoader(
             Numbered(rows),
             batch_sampler=self.sampler,

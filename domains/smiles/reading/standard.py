@@ -1,4 +1,4 @@
-"""A molecule as a training set holds it: one organic part, or the whole; plain isotopes; known size.
+"""A molecule as a training set holds it: one organic part or the whole, no isotopes, known size.
 
     found = standardise("CN(C)C(=N)N=C(N)N.Cl")
     assert found.smiles == "CN(C)C(=N)N=C(N)N"
@@ -10,21 +10,26 @@ salt and a mixture of two drugs are told apart.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
 from rdkit import Chem
+from rdkit.Chem import Descriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from domains.smiles.chem import canonical, canonical_form, parse, quiet
 from domains.smiles.reading.texts import Change, Found, refused
 from domains.smiles.syntax import Problem
 
-ELEMENTS = frozenset("H B C N O F Si P S Cl Se Br I".split())
+ELEMENTS = frozenset(["H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I"])
 LEAST_ATOMS, MOST_ATOMS = 5, 60
 """Heavy atoms of a molecule."""
+CARBON = 6
 FRAGMENTS = ("largest", "whole")
+_MARKS = "@/\\+-[:"
 ISOTOPES = "isotopes removed"
-MIXTURE = "taken off: another part of a mixture"
+TAKEN_OFF = "taken off: "
+MIXTURE = "another part of a mixture"
 
 PARTS = {
     "Cl": "hydrochloric acid",
@@ -101,28 +106,46 @@ def standardise(text: str, fragments: str = "largest") -> Found:
     Raises:
         ValueError: another value of `fragments`.
     """
+    return standard_molecule(text, fragments)[0]
+
+
+def standard_molecule(
+    text: str, fragments: str = "largest", canonical_text: bool = False
+) -> tuple[Found, Chem.Mol | None]:
+    """As `standardise`, with the molecule itself; None where there is none.
+
+    Args:
+        text: a SMILES.
+        fragments: as in `standardise`.
+        canonical_text: the text is known to be canonical, which saves half of the work.
+    """
     if fragments not in FRAGMENTS:
         raise ValueError(f"fragments must be one of {', '.join(FRAGMENTS)}, not {fragments!r}")
     mol = parse(text)
     if isinstance(mol, Problem):
-        return refused(mol)
-    changes = []
-    if isotopes := [atom for atom in mol.GetAtoms() if atom.GetIsotope()]:
-        for atom in isotopes:
+        return refused(mol), None
+    counts: Counter[str] = Counter()
+    for atom in mol.GetAtoms() if "[" in text else ():
+        if atom.GetIsotope():
             atom.SetIsotope(0)
-        changes.append(Change(ISOTOPES, len(isotopes)))
+            counts[ISOTOPES] += 1
     if "." in text and fragments == "largest":
         mol, dropped = _largest(mol)
-        changes += [Change(f"taken off: {name}") for name in dropped]
+        counts.update(f"{TAKEN_OFF}{name}" for name in dropped)
+    changes = tuple(Change(kind, times) for kind, times in counts.items())
     if reason := unfit(mol):
-        return Found("", reason, tuple(changes))
-    if not changes:
+        return Found("", reason, changes), None
+    form: str | Problem = text
+    if changes:
+        # a hydrogen that only its isotope kept apart goes when the molecule is read again
+        again = parse(canonical(mol))
+        mol = mol if isinstance(again, Problem) else again
+        form = again if isinstance(again, Problem) else canonical_form(again)
+    elif not canonical_text:
         form = canonical_form(mol, text)
-        return refused(form) if isinstance(form, Problem) else Found(form)
-    # a hydrogen that only its isotope kept apart goes when the molecule is read again
-    again = parse(canonical(mol))
-    form = again if isinstance(again, Problem) else canonical_form(again)
-    return refused(form) if isinstance(form, Problem) else Found(form, None, tuple(changes))
+    if isinstance(form, Problem):
+        return refused(form), None
+    return Found(form, None, changes), mol
 
 
 def unfit(mol: Chem.Mol) -> str | None:
@@ -144,16 +167,14 @@ def unfit(mol: Chem.Mol) -> str | None:
 
 def _largest(mol: Chem.Mol) -> tuple[Chem.Mol, list[str]]:
     """The largest organic part, and names of the others, each once for each time."""
-    with quiet():
-        kept = _chooser().choose(mol)
-    parts = [canonical(part) for part in Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)]
-    parts.remove(canonical(kept))
-    return kept, [_name(part) for part in parts]
+    parts = [(canonical(part), part) for part in Chem.GetMolFrags(mol, asMols=True)]
+    kept = max(range(len(parts)), key=lambda place: _size(*parts[place]))
+    return parts[kept][1], [_name(part[0]) for place, part in enumerate(parts) if place != kept]
 
 
-@lru_cache(maxsize=1)
-def _chooser() -> rdMolStandardize.LargestFragmentChooser:
-    return rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
+def _size(text: str, part: Chem.Mol) -> tuple[bool, int, float, str]:
+    organic = any(atom.GetAtomicNum() == CARBON for atom in part.GetAtoms())
+    return organic, part.GetNumHeavyAtoms(), Descriptors.MolWt(part), text
 
 
 @lru_cache(maxsize=10_000)
@@ -164,7 +185,7 @@ def _name(part: str) -> str:
         return found
     mol = parse(part)
     known = not isinstance(mol, Problem) and mol.GetNumHeavyAtoms() >= LEAST_ATOMS
-    return MIXTURE.removeprefix("taken off: ") if known else part
+    return MIXTURE if known else part
 
 
 def _bare(part: str) -> str:
@@ -186,18 +207,22 @@ def is_ionised(mol: Chem.Mol) -> bool:
     return False
 
 
-def skeleton(text: str) -> str:
+def skeleton(text: str, mol: Chem.Mol | None = None) -> str:
     """What two forms of one compound share: no stereo, isotopes or maps, ions neutralised.
+
+    Args:
+        text: a canonical SMILES.
+        mol: its molecule, if it is at hand.
 
     Raises:
         ValueError: the text is no SMILES.
     """
-    if not any(mark in text for mark in "@/\\+-[:"):
+    if not any(mark in text for mark in _MARKS):
         return text
-    mol = parse(text)
-    if isinstance(mol, Problem):
-        raise ValueError(mol.reason)
-    if is_ionised(mol):
+    found = parse(text) if mol is None else mol
+    if isinstance(found, Problem):
+        raise ValueError(found.reason)
+    if is_ionised(found):
         with quiet():
-            mol = rdMolStandardize.Uncharger().uncharge(mol)
-    return str(Chem.MolToSmiles(mol, isomericSmiles=False))
+            found = rdMolStandardize.Uncharger().uncharge(found)
+    return str(Chem.MolToSmiles(found, isomericSmiles=False))
