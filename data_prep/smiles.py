@@ -305,7 +305,7 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
     if arguments.input:
         molecules = load_file(arguments.input[0], arguments.column, limit, seed, jobs, earlier)
     else:
-        wheel = arguments.wheel[0] if arguments.wheel else None
+        wheel = arguments.wheel[-1] if arguments.wheel else None
         molecules = load_moses(source, wheel, limit, seed)
         molecules.details = told(earlier)
     manifest = write_prepared(molecules, arguments.out, vocab_size, seed, command, earlier)
@@ -320,9 +320,8 @@ def _only_of_druglike(arguments: argparse.Namespace) -> None:
     for flag in ("fetch", "fragments", "held_out"):
         if getattr(arguments, flag) is not None:
             raise PrepError(f"--{flag.replace('_', '-')} needs --corpus druglike", BAD_USAGE)
-    for flag in ("input", "wheel"):
-        if len(getattr(arguments, flag) or ()) > 1:
-            raise PrepError(f"several --{flag} need --corpus druglike", BAD_USAGE)
+    if len(arguments.input or ()) > 1:
+        raise PrepError("several --input need --corpus druglike", BAD_USAGE)
     if arguments.input and arguments.corpus:
         raise PrepError("--corpus moses and --input exclude each other", BAD_USAGE)
     if arguments.input and arguments.wheel:

@@ -22,6 +22,7 @@ import pyarrow as pa
 from data_prep.common import BAD_USAGE, PrepError
 from data_prep.druglike.describe import Described, described
 from data_prep.druglike.sources import BLOCK, Given, Source
+from data_prep.earlier import LEAST
 from domains.smiles.parallel import Workers
 from tvae_core.cli import Bar
 
@@ -147,7 +148,7 @@ class Corpus:
         if limit is not None and limit < len(rows):
             rows = np.sort(np.random.default_rng((seed, 2)).choice(rows, limit, replace=False))
         scaffolds = np.array(self.scaffolds, np.uint64)[rows]
-        size = min(HELD_OUT, len(rows) // 20)
+        size = min(HELD_OUT, max(LEAST, len(rows) // 20))
         parts = scaffold_split(scaffolds, size, seed)
         if not all(len(part) for part in parts.values()):
             raise PrepError(
@@ -177,15 +178,18 @@ def scaffold_split(
             `LARGEST_SCAFFOLD` molecules, drawn by `seed`.
     """
     _, group, counts = np.unique(scaffolds, return_inverse=True, return_counts=True)
-    eligible = np.random.default_rng((seed, 3)).permutation(
-        np.flatnonzero(counts <= LARGEST_SCAFFOLD)
-    )
-    reached = np.cumsum(counts[eligible])
-    first, last = np.searchsorted(reached, [size, 2 * size], side="right")
+    free = {"validation": size, "test": size}
+    names = ("train", *free)
     of_group = np.zeros(len(counts), np.int8)
-    of_group[eligible[:first]], of_group[eligible[first:last]] = 1, 2
+    eligible = np.flatnonzero(counts <= min(size, LARGEST_SCAFFOLD))
+    for number in np.random.default_rng((seed, 3)).permutation(eligible):
+        split = next((name for name, room in free.items() if counts[number] <= room), None)
+        if split is not None:
+            free[split] -= int(counts[number])
+            of_group[number] = names.index(split)
+        if not any(free.values()):
+            break
     part = of_group[group]
-    names = ("train", "validation", "test")
     return {name: np.flatnonzero(part == number) for number, name in enumerate(names)}
 
 

@@ -94,6 +94,7 @@ PARTS = {
     "CNCC(O)C(O)C(O)C(O)CO": "meglumine",
 }
 """Salts and solvents by their canonical SMILES, neutral and without stereo marks."""
+_COMMON = frozenset(PARTS.values())
 
 
 def standardise(text: str, fragments: str = "largest") -> Found:
@@ -101,7 +102,8 @@ def standardise(text: str, fragments: str = "largest") -> Found:
 
     Args:
         text: a SMILES.
-        fragments: of a molecule of several parts the `largest` organic one, or the `whole`.
+        fragments: of a molecule of several parts the `largest` organic one that is no common salt
+            or solvent, or the `whole`.
 
     Raises:
         ValueError: another value of `fragments`.
@@ -172,9 +174,11 @@ def _largest(mol: Chem.Mol) -> tuple[Chem.Mol, list[str]]:
     return parts[kept][1], [_name(part[0]) for place, part in enumerate(parts) if place != kept]
 
 
-def _size(text: str, part: Chem.Mol) -> tuple[bool, int, float, str]:
+def _size(text: str, part: Chem.Mol) -> tuple[bool, bool, int, float, str]:
+    """What the largest part is largest in: organic, no common salt or solvent, atoms, weight."""
     organic = any(atom.GetAtomicNum() == CARBON for atom in part.GetAtoms())
-    return organic, part.GetNumHeavyAtoms(), Descriptors.MolWt(part), text
+    own = _name(text) not in _COMMON
+    return organic, own, part.GetNumHeavyAtoms(), Descriptors.MolWt(part), text
 
 
 @lru_cache(maxsize=10_000)
