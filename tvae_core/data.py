@@ -200,7 +200,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         reached = np.cumsum(self.weights[order], dtype=np.float64)
         places = rng.random() + np.arange(self.size)
         chosen = np.searchsorted(reached, np.minimum(places, reached[-1]), side="left")
-        drawn = order[chosen]
+        drawn: npt.NDArray[np.uint32] = order[chosen]
         rng.shuffle(drawn)
         return drawn
 
