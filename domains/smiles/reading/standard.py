@@ -17,9 +17,9 @@ from rdkit import Chem
 from rdkit.Chem import Descriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from domains.smiles.chem import canonical, canonical_form, parse, quiet
+from domains.smiles.chem.molecule import canonical, canonical_form, parse, quiet
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.reading.texts import Change, Found, refused
-from domains.smiles.syntax import Problem
 
 ELEMENTS = frozenset(["H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I"])
 LEAST_ATOMS, MOST_ATOMS = 5, 60

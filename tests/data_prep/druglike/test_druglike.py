@@ -20,9 +20,9 @@ from data_prep.common import sha256_file
 from data_prep.druglike import sources
 from data_prep.druglike.corpus import LARGEST_SCAFFOLD, scaffold_split
 from data_prep.druglike.describe import OFTEN, SELDOM, describe
+from domains.smiles.chem.scores import scaffold
 from domains.smiles.reading.standard import skeleton
-from domains.smiles.scores import scaffold
-from tvae_core.data import BucketBatchSampler, PreparedSet
+from tvae_core.data.prepared import BucketBatchSampler, PreparedSet
 
 TAILS = ("CCO", "CCN", "CC(=O)O", "C#N", "CCF", "OC", "CCCl", "C(C)(C)C")
 
