@@ -67,7 +67,7 @@ from domains.smiles.chem.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encod
 from domains.smiles.reading.standard import FRAGMENTS
 
 if TYPE_CHECKING:
-    from tvae_core.evaluation.measures import Known
+    from tvae_core.domain import Known
 
 FORMAT_VERSION = 1
 VOCAB_SIZE = 1024

@@ -12,21 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from tvae_core.cells import Written
+from tvae_core.cli.parser import CommandParser, fidelity_setting
 from tvae_core.decoding.beam import check_beams
 from tvae_core.decoding.generate import check_sampling
 from tvae_core.decoding.verified import MAX_CYCLES, check_cycles
-from tvae_core.domain import Domain
+from tvae_core.domain import Domain, Known
 from tvae_core.evaluation.card import model_card
 from tvae_core.evaluation.evaluate import Plan
-from tvae_core.evaluation.measures import Known
 from tvae_core.evaluation.tables import dial_table as dial_table
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.command_line import (
-    CommandError,
-    CommandParser,
-    fidelity_setting,
-    use_threads,
-)
+from tvae_core.support.errors import CommandError
+from tvae_core.support.machine import use_threads
 from tvae_core.support.words import one_line
 from tvae_core.training.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
 from tvae_core.training.warm_start import begin

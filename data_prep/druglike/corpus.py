@@ -24,7 +24,7 @@ from data_prep.druglike.describe import Described, described
 from data_prep.druglike.sources import BLOCK, Given, Source
 from data_prep.earlier import LEAST
 from domains.smiles.parallel import Workers
-from tvae_core.support.command_line import Bar
+from tvae_core.support.progress import Bar
 
 HELD_OUT = 10_000
 """Molecules of validation and of test."""

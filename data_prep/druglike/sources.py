@@ -23,7 +23,7 @@ from domains.smiles.chem.molecule import quiet
 from domains.smiles.parallel import CHEAP, Workers
 from domains.smiles.reading.readers import MoleculeFile
 from domains.smiles.reading.texts import Change
-from tvae_core.support.command_line import Bar
+from tvae_core.support.progress import Bar
 
 BLOCK = 50_000
 """Molecules worked on together."""

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from domains.smiles.commands import COMMANDS
+from tvae_core.cli.parser import hyphenated, run_command
 from tvae_core.domain_commands import evaluate_command
-from tvae_core.support.command_line import hyphenated, run_command
 
 NOTE = "With --moses: the MOSES benchmark; --moses --help lists its flags."
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.model.config import TVAEConfig
-from tvae_core.support.command_line import CommandError, CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.training.presets import (
     CORE_PRESETS,
     MODEL_FIELDS,

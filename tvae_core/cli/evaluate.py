@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.data.prepared import PreparedSet
 from tvae_core.domain import Domain
 from tvae_core.domain_commands import (
@@ -33,8 +34,9 @@ from tvae_core.evaluation.showcase import make_showcase
 from tvae_core.evaluation.tables import dial_table, geometry_table
 from tvae_core.model.prior import PRIORS
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, json_text, write_whole
+from tvae_core.support.progress import Bar
 
 SHOWN = 48
 """Most reconstructions and most samples in a report."""

@@ -31,7 +31,7 @@ from tvae_core.rows import (
 from tvae_core.space.similarity import Similarity, similarity_of
 from tvae_core.space.space import LatentSpace, PathPoint
 from tvae_core.space.walk import walk
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 
 _ABOUT = """The way from one {unit} to another, both ends included.
 

@@ -32,7 +32,7 @@ from tvae_core.rows import add_output_arguments, check_output, write_rows
 from tvae_core.search.limits import bounds_of, parse_limits
 from tvae_core.search.objective import ItemObjective
 from tvae_core.space.similarity import similarity_of
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file
 from tvae_core.support.words import counted
 

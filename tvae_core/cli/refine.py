@@ -21,8 +21,9 @@ from tvae_core.domain_commands import (
     parser_for,
 )
 from tvae_core.evaluation.card import model_card
-from tvae_core.support.command_line import Bar, CommandError
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_parent
+from tvae_core.support.progress import Bar
 
 if TYPE_CHECKING:
     from tvae_core.data.prepared import TokenRows

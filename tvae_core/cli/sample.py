@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tvae_core.cli.arguments import score_names, with_values
+from tvae_core.cli.parser import positive_int
 from tvae_core.decoding.generate import BATCH
 from tvae_core.domain_commands import (
     DomainCommands,
@@ -36,8 +37,8 @@ from tvae_core.rows import (
 from tvae_core.sampling.choice import Choice, Drawn, with_verdicts
 from tvae_core.search.limits import parse_limits
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.command_line import Bar, positive_int
 from tvae_core.support.files import check_file, check_lines, whole_file
+from tvae_core.support.progress import Bar
 from tvae_core.support.words import raw_line
 
 REASONS_SHOWN = 5

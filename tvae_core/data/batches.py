@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+ROWS = "rows"
+"""Key of a batch: the position of each item among the training rows, `(b,)`."""
+
 
 def pad_rows(rows: Sequence[Tensor], pad: int = 0) -> Tensor:
     """Right-pads token rows of shape `(length,)` to `(len(rows), longest)`."""

@@ -27,10 +27,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from tvae_core.data.batches import ROWS
 from tvae_core.data.prepared import TokenRows
 from tvae_core.data.stream_files import Source, StreamError
 from tvae_core.support import collectives as across
-from tvae_core.training.finite import ROWS
 
 LANES = 16
 """Shards that are read side by side, and the most processes that share the reading."""

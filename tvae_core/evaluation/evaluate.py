@@ -20,12 +20,11 @@ import torch
 from torch import Tensor
 
 from tvae_core.decoding.dial import sigma_of
-from tvae_core.domain import HasSimilarity
+from tvae_core.domain import HasSimilarity, Known
 from tvae_core.evaluation.geometry import DRAWS, SETTINGS, Geometry, neighbourhood, posterior
 from tvae_core.evaluation.intervals import mean_of
 from tvae_core.evaluation.likeness import FEW_ITEMS, MOST_ITEMS, said_by_codes
 from tvae_core.evaluation.measures import (
-    Known,
     cycle_r2,
     encode_some,
     fitting,

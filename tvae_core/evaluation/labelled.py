@@ -12,7 +12,7 @@ from tvae_core.domain import Domain, HasLabels
 from tvae_core.evaluation.classify import MOST_TEST, can_classify, classify
 from tvae_core.evaluation.latent_map import LatentMap, make_map
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.command_line import Bar
+from tvae_core.support.progress import Bar
 
 _CHUNK = 4000
 

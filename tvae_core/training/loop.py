@@ -22,14 +22,14 @@ from transformers import (
     TrainingArguments,
 )
 
-from tvae_core.data.batches import BucketBatchSampler, collate
+from tvae_core.data.batches import ROWS, BucketBatchSampler, collate
 from tvae_core.data.prepared import TokenRows
 from tvae_core.model.mmd import weight_at
 from tvae_core.model.vae import TransformerVAE, TVAEOutput
 from tvae_core.support import collectives as across
 from tvae_core.support.files import json_text
 from tvae_core.training.cycle_loss import between_items, cycle_loss
-from tvae_core.training.finite import ROWS, FiniteSteps, Numbered
+from tvae_core.training.finite import FiniteSteps, Numbered
 from tvae_core.training.run_folder import last_checkpoint as last_checkpoint
 from tvae_core.training.run_folder import new_checkpoint
 

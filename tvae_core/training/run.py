@@ -33,8 +33,9 @@ from tvae_core.model.latent import capacity_bits
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space.space import LatentSpace
 from tvae_core.support import collectives as across
-from tvae_core.support.command_line import Bar, reuse_memory, use_threads
 from tvae_core.support.files import check_parent, json_text, write_whole
+from tvae_core.support.machine import reuse_memory, use_threads
+from tvae_core.support.progress import Bar
 from tvae_core.training import fsdp as sharded
 from tvae_core.training.fit import fit_priors
 from tvae_core.training.loop import TVAETrainer

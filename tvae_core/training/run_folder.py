@@ -29,14 +29,9 @@ import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 
 from tvae_core.support import collectives as across
-from tvae_core.support.files import (
-    OutputError,
-    json_text,
-    sha256_file,
-    write_whole,
-    writing_failure,
-)
-from tvae_core.training.run_log import LOG_FILE, trim_log
+from tvae_core.support.errors import OutputError
+from tvae_core.support.files import LOG_FILE, json_text, sha256_file, write_whole, writing_failure
+from tvae_core.training.run_log import trim_log
 
 LIST_FILE = "sha256.json"
 LOCK_FILE = "lock"

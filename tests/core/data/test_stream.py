@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from tvae_core.data import stream as streaming
+from tvae_core.data.batches import ROWS
 from tvae_core.data.stream import Stream
 from tvae_core.data.stream_files import Source, StreamError
 from tvae_core.support import collectives as across
-from tvae_core.training.finite import ROWS
 
 Batches = list[list[list[int]]]
 
