@@ -115,9 +115,9 @@ def use_machine(args: argparse.Namespace) -> str:
     Raises:
         CommandError: a device that is not there, or an impossible number of threads.
     """
-    from tvae_core import domain_commands as commands
+    from tvae_core.cli import options
 
-    return commands.use_machine(args)
+    return options.use_machine(args)
 
 
 def architecture_name(args: argparse.Namespace) -> str:

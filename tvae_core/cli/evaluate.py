@@ -1,7 +1,4 @@
-"""`python -m domains.<name>.evaluate [CKPT]`: the benchmark as tables, JSON, pictures and a report.
-
-What every domain shares; `tvae_core.domain_commands.evaluate_command` calls it.
-"""
+"""`python -m domains.<name>.evaluate [CKPT]`: the benchmark as tables, JSON, pictures, a page."""
 
 from __future__ import annotations
 
@@ -11,17 +8,17 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tvae_core.cli.parser import CommandParser, positive_int
-from tvae_core.data.prepared import PreparedSet
-from tvae_core.domain import Domain
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.cli.options import (
     add_beams_argument,
     add_cycles_argument,
     add_space_arguments,
     open_space,
     parser_for,
 )
+from tvae_core.cli.parser import CommandParser, positive_int
+from tvae_core.data.prepared import PreparedSet
+from tvae_core.domain import Domain
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.evaluation.classify import MOST_TRAIN, can_classify
 from tvae_core.evaluation.evaluate import Evaluation, Plan, evaluate
 from tvae_core.evaluation.intervals import with_bounds
@@ -42,7 +39,7 @@ SHOWN = 48
 """Most reconstructions and most samples in a report."""
 
 
-def run_evaluation(
+def evaluate_command(
     commands: DomainCommands, argv: Sequence[str] | None = None, note: str = ""
 ) -> int:
     """Measures a bundle on held-out data.

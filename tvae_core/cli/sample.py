@@ -8,11 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tvae_core.cli.arguments import score_names, with_values
-from tvae_core.cli.parser import positive_int
-from tvae_core.decoding.generate import BATCH
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.cli.options import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
@@ -20,7 +16,12 @@ from tvae_core.domain_commands import (
     open_space,
     parser_for,
     plain_drawing,
+    score_names,
+    with_values,
 )
+from tvae_core.cli.parser import positive_int
+from tvae_core.decoding.generate import BATCH
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.model.prior import PRIORS
 from tvae_core.rows import (
     MOST_SHOWN,

@@ -13,8 +13,8 @@ from types import FrameType
 
 from tqdm import tqdm
 
+from tvae_core.cli.options import add_fidelity_argument
 from tvae_core.cli.parser import CommandParser, positive_int
-from tvae_core.domain_commands import add_fidelity_argument
 from tvae_core.search.search import DECODES, METHODS, Search
 from tvae_core.search.state import STATE
 from tvae_core.search.types import Objective

@@ -22,7 +22,7 @@ from domains.smiles.commands import COMMANDS
 from domains.smiles.objectives import parse_objectives
 from domains.smiles.parallel import Workers
 from domains.smiles.pmo import MISSING, TASKS, auc_top
-from tvae_core.domain_commands import open_space
+from tvae_core.cli.options import open_space
 from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
 from tvae_core.support.errors import CommandError

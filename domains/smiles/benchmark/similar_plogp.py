@@ -24,8 +24,8 @@ from domains.smiles.benchmark.pmo import method_names, run_pmo, worker_space
 from domains.smiles.commands import COMMANDS
 from domains.smiles.objectives import parse_objectives
 from domains.smiles.parallel import Workers
+from tvae_core.cli.options import open_space
 from tvae_core.cli.parser import CommandParser, positive_int
-from tvae_core.domain_commands import open_space
 from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
 from tvae_core.support.errors import CommandError

@@ -17,9 +17,10 @@ import pytest
 
 from tests.core.evaluation.test_report import Page
 from tvae_core.bundle import save_bundle
+from tvae_core.cli.evaluate import evaluate_command
 from tvae_core.cli.parser import run_command
 from tvae_core.domain import HasLabels
-from tvae_core.domain_commands import DomainCommands, evaluate_command
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.evaluation.classify import PROBES
 from tvae_core.evaluation.evaluate import Plan, evaluate
 from tvae_core.evaluation.intervals import mean_of
