@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
 from tvae_core.data.byte_pair import MASK_TOKEN, SPECIAL_TOKENS, read_pipeline
-from tvae_core.decoding.beam import check_beams
+from tvae_core.decoding.generate import check_beams
 from tvae_core.decoding.verified import check_cycles
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.prior import PriorSet

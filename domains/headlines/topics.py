@@ -26,7 +26,7 @@ from tvae_core.cli.parser import positive_int, run_command
 from tvae_core.data.prepared import PreparedSet, TokenRows
 from tvae_core.decoding.dial import sigma_of
 from tvae_core.space import LatentSpace, Samples
-from tvae_core.space.codec import Progress
+from tvae_core.space.space import Progress
 from tvae_core.support.errors import CommandError
 from tvae_core.support.progress import Bar
 from tvae_core.support.random_rows import normal_rows

@@ -19,10 +19,9 @@ from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.data.prepared import PreparedSet
 from tvae_core.domain import Domain
 from tvae_core.domain_commands import DomainCommands
-from tvae_core.evaluation.classify import MOST_TRAIN, can_classify
 from tvae_core.evaluation.evaluate import Evaluation, Plan, evaluate
 from tvae_core.evaluation.intervals import with_bounds
-from tvae_core.evaluation.labelled import HeldOut, has_labels, pick, probe, why_no_probe
+from tvae_core.evaluation.labels import MOST_TRAIN, HeldOut, has_labels, pick, probe, why_no_probe
 from tvae_core.evaluation.latent_map import LatentMap, draw_map
 from tvae_core.evaluation.measures import fitting
 from tvae_core.evaluation.plots import draw_page, plot_format
@@ -33,6 +32,7 @@ from tvae_core.model.prior import PRIORS
 from tvae_core.space.space import LatentSpace
 from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, json_text, write_whole
+from tvae_core.support.machine import has_scikit_learn
 from tvae_core.support.progress import Bar
 
 SHOWN = 48
@@ -184,7 +184,7 @@ def _check(args: argparse.Namespace) -> None:
             plot_format(Path(out))
     if args.report and Path(args.report).suffix.lower() not in (".html", ".htm"):
         raise CommandError(f"{args.report}: a report is written as .html", 2)
-    if args.probe and not can_classify():
+    if args.probe and not has_scikit_learn():
         raise CommandError("--probe needs scikit-learn: pip install scikit-learn", 2)
 
 

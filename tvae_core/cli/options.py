@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from tvae_core.cli.parser import CommandParser, fidelity_setting
-from tvae_core.decoding.beam import check_beams
-from tvae_core.decoding.generate import check_sampling
+from tvae_core.decoding.generate import check_beams, check_sampling
 from tvae_core.decoding.verified import MAX_CYCLES, check_cycles
 from tvae_core.domain import Domain, DomainError
 from tvae_core.domain_commands import DomainCommands

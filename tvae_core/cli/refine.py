@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tvae_core.cli.options import add_space_arguments, open_space, parser_for
 from tvae_core.domain_commands import DomainCommands
-from tvae_core.evaluation.card import model_card
-from tvae_core.evaluation.tables import dial_table
+from tvae_core.evaluation.tables import dial_table, model_card
 from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_parent
 from tvae_core.support.progress import Bar

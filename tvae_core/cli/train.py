@@ -10,8 +10,7 @@ from tvae_core.cli.options import (
     parser_for,
 )
 from tvae_core.domain_commands import DomainCommands
-from tvae_core.evaluation.card import model_card
-from tvae_core.evaluation.tables import dial_table
+from tvae_core.evaluation.tables import dial_table, model_card
 from tvae_core.training.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
 from tvae_core.training.warm_start import begin
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import time
 from typing import TYPE_CHECKING
@@ -94,3 +95,8 @@ def reuse_memory() -> bool:
     wanted = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 64 << 20))
     done = [mallopt(option, value) == 1 for option, value in wanted]
     return all(done)
+
+
+def has_scikit_learn() -> bool:
+    """Whether scikit-learn is installed."""
+    return importlib.util.find_spec("sklearn") is not None

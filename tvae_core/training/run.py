@@ -22,7 +22,7 @@ import transformers
 
 from tvae_core.bundle import save_bundle
 from tvae_core.data.prepared import PreparedSet, TokenRows
-from tvae_core.decoding.beam import BEAMS
+from tvae_core.decoding.generate import BEAMS
 from tvae_core.decoding.verified import MAX_CYCLES
 from tvae_core.domain import Domain
 from tvae_core.evaluation.evaluate import Evaluation, choose_settings, evaluate
@@ -32,11 +32,11 @@ from tvae_core.model.config import TVAEConfig
 from tvae_core.model.latent import capacity_bits
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space.space import LatentSpace
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 from tvae_core.support.files import check_parent, json_text, write_whole
 from tvae_core.support.machine import reuse_memory, use_threads
 from tvae_core.support.progress import Bar
-from tvae_core.training import fsdp as sharded
+from tvae_core.training import fsdp
 from tvae_core.training.fit import fit_priors
 from tvae_core.training.loop import TVAETrainer
 from tvae_core.training.presets import MODEL_FIELDS, Merged, TrainSettings
@@ -100,7 +100,7 @@ def train(
     check_trackers(settings.trackers())
     folder = Path(settings.output or _folder(domain, merged, start))
     check_parent(folder / "settings.toml")
-    threads = use_threads(settings.threads or across.default_threads())
+    threads = use_threads(settings.threads or collectives.default_threads())
     reuse_memory()
     prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
     if start is not None:
@@ -132,19 +132,19 @@ def train(
         started = time.monotonic()
         trainer = make_trainer(model, settings, folder, rows, stream)
         meet()
-        if across.rank() == 0:
+        if collectives.rank() == 0:
             tidy(folder, checkpoint, settings.resume)
             if checkpoint is None:
                 record(folder, start, prepared.manifest)
             write_whole(folder / "settings.toml", merged.table() + "\n")
         trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
-        if across.rank() == 0:
+        if collectives.rank() == 0:
             _announce(domain, trainer, rows, threads, checkpoint, start)
         _train(trainer, checkpoint, settings)
         minutes = (time.monotonic() - started) / 60
-        model = sharded.whole(model)
+        model = fsdp.whole(model)
         trainer.gather()
-        if not across.finish():
+        if not collectives.finish():
             return None
         facts = {
             "domain": domain.name,
@@ -193,7 +193,7 @@ def _announce(
         f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
         f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
         f"{'bf16' if trainer.args.bf16 else 'fp32'}{_optimizer_type(trainer)}"
-        + (f", {across.world()} processes" if across.world() > 1 else "")
+        + (f", {collectives.world()} processes" if collectives.world() > 1 else "")
         + (f", begun with the bundle {start.hash}" if start else "")
         + (f", resuming from {checkpoint.name}" if checkpoint else ""),
         file=sys.stderr,

@@ -28,7 +28,7 @@ import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 from tvae_core.support.errors import OutputError
 from tvae_core.support.files import LOG_FILE, json_text, sha256_file, write_whole, writing_failure
 from tvae_core.training.run_log import trim_log
@@ -246,7 +246,7 @@ def new_checkpoint(target: Path, keep: int | None = None) -> Iterator[Path]:
     Raises:
         OutputError: it cannot be written; the checkpoints of before are as they were.
     """
-    staging, first = target.parent / STAGING, across.rank() == 0
+    staging, first = target.parent / STAGING, collectives.rank() == 0
     fresh = staging / target.name
     try:
         if first:
@@ -285,7 +285,7 @@ def _put_in_place(fresh: Path, target: Path, keep: int | None) -> None:
 
 def meet() -> None:
     """Waits until all processes of the run are here."""
-    if across.world() > 1:
+    if collectives.world() > 1:
         dist.barrier()
 
 

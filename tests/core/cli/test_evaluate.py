@@ -21,10 +21,9 @@ from tvae_core.cli.evaluate import evaluate_command
 from tvae_core.cli.parser import run_command
 from tvae_core.domain import HasLabels
 from tvae_core.domain_commands import DomainCommands
-from tvae_core.evaluation.classify import PROBES
 from tvae_core.evaluation.evaluate import Plan, evaluate
 from tvae_core.evaluation.intervals import mean_of
-from tvae_core.evaluation.labelled import pick
+from tvae_core.evaluation.labels import PROBES, pick
 from tvae_core.space import LatentSpace
 
 Told = tuple[int, str, str]
