@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor
 
 from tvae_core.beam import check_beams
 from tvae_core.data import pad_rows
+from tvae_core.decoding.settings import Decoding, Fidelity
 from tvae_core.domain import Domain, DomainError
-from tvae_core.generate import BATCH, decode_latents
+from tvae_core.generate import decode_latents
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import sigma_of
 from tvae_core.verified import check_cycles, decode_verified
@@ -79,83 +81,55 @@ class Codec:
     def decode(
         self,
         latents: Tensor,
-        fidelity: float | Tensor | str = 1.0,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        seed: int = 0,
+        fidelity: Fidelity | Decoding = 1.0,
+        *,
         first_row: int = 0,
-        batch_size: int = BATCH,
         progress: Progress | None = None,
-        beams: int | None = None,
+        **settings: Any,
     ) -> list[str]:
         """Texts of codes.
 
         Args:
             latents: `(n, n_latent, latent_size)`.
-            fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`: each code at the most
-                faithful setting whose text passes the domain's check (the smoothest, if none).
-            temperature: 0 is the likeliest text, by beam search if `beams` is above 1.
-            top_p: nucleus of the sampling.
-            seed: of the sampling.
+            fidelity: setting of the dial, or all settings as a `Decoding`.
             first_row: number of the first code in the seed's draws.
-            batch_size: codes decoded at once.
             progress: called with (done, total).
-            beams: rows searched side by side at temperature 0; by default the space's own. At
-                another temperature rows are drawn, and there is no search.
+            settings: others of a `Decoding`, by name: `temperature=1.0, seed=3`.
 
         Raises:
             ValueError: for settings out of range.
         """
-        width = self.beams if beams is None else beams
-        check_beams(width)
-        if isinstance(fidelity, str):
-            if fidelity != "auto":
-                raise ValueError(f"fidelity is a number in 0..1 or auto, not {fidelity!r}")
-            return self._decode_auto(
-                latents, temperature, top_p, seed, first_row, batch_size, progress, width
-            )
+        how = Decoding.of(fidelity, **settings)
+        if how.auto:
+            return self._decode_auto(latents, how, first_row, progress)
         numbers = range(first_row, first_row + len(latents))
-        return self._decode_at(
-            latents, fidelity, temperature, top_p, seed, numbers, batch_size, width, progress
-        )
+        return self._decode_at(latents, how, numbers, progress)
 
     def _decode_at(
         self,
         latents: Tensor,
-        fidelity: float | Tensor,
-        temperature: float,
-        top_p: float,
-        seed: int,
+        how: Decoding,
         numbers: Sequence[int],
-        batch_size: int,
-        beams: int,
         progress: Progress | None = None,
     ) -> list[str]:
+        assert not isinstance(how.fidelity, str)
         rows = decode_latents(
             self.model,
             latents,
-            sigma_of(self.model.config, fidelity),
-            temperature=temperature,
-            top_p=top_p,
-            seed=seed,
+            sigma_of(self.model.config, how.fidelity),
+            temperature=how.temperature,
+            top_p=how.top_p,
+            seed=how.seed,
             row_numbers=numbers,
-            batch_size=batch_size,
+            batch_size=how.batch_size,
             progress=progress,
-            beams=beams,
+            beams=self.beams if how.beams is None else how.beams,
         )
         texts: list[str] = self.tokenizer.batch_decode(rows) if rows else []
         return texts
 
     def _decode_auto(
-        self,
-        latents: Tensor,
-        temperature: float,
-        top_p: float,
-        seed: int,
-        first_row: int,
-        batch_size: int,
-        progress: Progress | None,
-        beams: int,
+        self, latents: Tensor, how: Decoding, first_row: int, progress: Progress | None
     ) -> list[str]:
         texts = [""] * len(latents)
         left = list(range(len(latents)))
@@ -163,9 +137,7 @@ class Codec:
             if not left:
                 break
             numbers = [first_row + i for i in left]
-            tried = self._decode_at(
-                latents[left], setting, temperature, top_p, seed, numbers, batch_size, beams
-            )
+            tried = self._decode_at(latents[left], replace(how, fidelity=setting), numbers)
             verdicts = self.domain.check(tried)
             for i, text in zip(left, tried, strict=True):
                 texts[i] = text
@@ -177,9 +149,10 @@ class Codec:
     def rebuild(
         self,
         latents: Tensor,
-        fidelity: float | Tensor | str = 1.0,
-        batch_size: int = BATCH,
+        fidelity: Fidelity | Decoding = 1.0,
+        *,
         progress: Progress | None = None,
+        **settings: Any,
     ) -> list[str]:
         """The likeliest texts of real items' codes: `decode`, but verified where that is possible.
 
@@ -189,18 +162,20 @@ class Codec:
 
         Args:
             latents: `(n, n_latent, latent_size)`, as `encode` gives them.
-            fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`.
-            batch_size: rows decoded at once.
+            fidelity: setting of the dial, or all settings as a `Decoding`.
             progress: called with (done, total).
+            settings: others of a `Decoding`, by name.
 
         Raises:
             ValueError: for settings out of range.
         """
-        if isinstance(fidelity, str) or not self.cycles:
-            return self.decode(latents, fidelity, batch_size=batch_size, progress=progress)
-        sigma = sigma_of(self.model.config, fidelity).expand(len(latents))
+        how = Decoding.of(fidelity, **settings)
+        cycles = self.cycles if how.cycles is None else how.cycles
+        if isinstance(how.fidelity, str) or not cycles:
+            return self.decode(latents, how, progress=progress)
+        sigma = sigma_of(self.model.config, how.fidelity).expand(len(latents))
         faithful = sigma <= self.model.config.sigma_min * (1 + 1e-4)
-        setting = torch.as_tensor(fidelity, dtype=torch.float32).expand(len(latents))
+        setting = torch.as_tensor(how.fidelity, dtype=torch.float32).expand(len(latents))
         texts = [""] * len(latents)
         verified, others = faithful.nonzero()[:, 0], (~faithful).nonzero()[:, 0]
 
@@ -209,15 +184,15 @@ class Codec:
                 progress(len(latents) - total + done, len(latents))
 
         if len(others):
-            found = self.decode(latents[others], setting[others], batch_size=batch_size)
+            found = self.decode(latents[others], replace(how, fidelity=setting[others]))
             for index, text in zip(others.tolist(), found, strict=True):
                 texts[index] = text
         found = decode_verified(
             self,
             latents[verified],
-            cycles=self.cycles,
-            beams=self.beams,
-            batch_size=batch_size,
+            cycles=cycles,
+            beams=self.beams if how.beams is None else how.beams,
+            batch_size=how.batch_size,
             progress=tell,
         )
         for index, text in zip(verified.tolist(), found, strict=True):

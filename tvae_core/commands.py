@@ -15,6 +15,7 @@ from tvae_core.beam import check_beams
 from tvae_core.card import model_card
 from tvae_core.cells import Written
 from tvae_core.cli import CommandError, CommandParser, fidelity_setting, use_threads
+from tvae_core.decoding.settings import Decoding
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Plan
 from tvae_core.generate import check_sampling
@@ -177,8 +178,8 @@ def add_walk_arguments(parser: CommandParser) -> None:
     add_cycles_argument(parser)
 
 
-def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
-    """Temperature and nucleus as given; greedy, and of everything, where they are not.
+def check_drawing(args: argparse.Namespace) -> None:
+    """Refuses impossible settings of the drawing before a bundle is opened.
 
     Raises:
         ValueError: for settings out of range.
@@ -186,7 +187,24 @@ def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
     heat, nucleus = args.temperature or 0.0, 1.0 if args.top_p is None else args.top_p
     check_sampling(heat, nucleus)
     check_search(args, heat)
-    return heat, nucleus
+
+
+def sampling_of(space: LatentSpace, args: argparse.Namespace) -> Decoding:
+    """How random samples are decoded: as the arguments say, else as the bundle recommends.
+
+    Raises:
+        CommandError: beams where texts are drawn at random.
+        ValueError: for settings out of range.
+    """
+    how = space.sampling(
+        args.fidelity,
+        temperature=args.temperature,
+        top_p=args.top_p,
+        seed=args.seed,
+        batch_size=args.batch_size,
+    )
+    check_search(args, how.temperature)
+    return how
 
 
 def use_machine(args: argparse.Namespace) -> str:

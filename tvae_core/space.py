@@ -18,8 +18,9 @@ from torch import Tensor
 from tvae_core import latent_ops
 from tvae_core.checkpoint import Bundle, load_bundle
 from tvae_core.codec import Codec, Progress
+from tvae_core.decoding.settings import Decoding, Fidelity
 from tvae_core.domain import Domain
-from tvae_core.generate import BATCH, check_sampling
+from tvae_core.generate import BATCH
 from tvae_core.latent_ops import How, Projection
 from tvae_core.model import TransformerVAE
 from tvae_core.noise import fidelity_of, sigma_of
@@ -33,7 +34,7 @@ class Samples:
 
     texts: list[str]
     latents: Tensor
-    fidelity: float
+    fidelity: Fidelity
 
 
 @dataclass(frozen=True)
@@ -123,76 +124,90 @@ class LatentSpace(Codec):
         codes: Tensor = flat.unflatten(1, shape).cpu()
         return codes
 
-    def drawing(
-        self, temperature: float | None = None, top_p: float | None = None
-    ) -> tuple[float, float]:
-        """Temperature and nucleus of sampled texts: as given, or by default the bundle's own.
+    def sampling(
+        self,
+        fidelity: float | str | None = None,
+        *,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        batch_size: int = BATCH,
+    ) -> Decoding:
+        """How random samples are decoded: as given, or by default as the bundle recommends.
+
+        With `auto`, which looks for valid texts by the dial, texts are the likeliest by default.
 
         Raises:
             ValueError: for settings out of range.
         """
-        heat = self.defaults["sample_temperature"] if temperature is None else temperature
-        nucleus = self.defaults["sample_top_p"] if top_p is None else top_p
-        check_sampling(heat, nucleus)
-        return heat, nucleus
+        auto = isinstance(fidelity, str)
+        heat, nucleus = self.defaults["sample_temperature"], self.defaults["sample_top_p"]
+        if auto:
+            heat, nucleus = 0.0, 1.0
+        return Decoding(
+            fidelity if isinstance(fidelity, str) else self._setting(fidelity),
+            heat if temperature is None else temperature,
+            nucleus if top_p is None else top_p,
+            beams=self.sample_beams,
+            seed=seed,
+            batch_size=batch_size,
+        )
 
     def sample_batches(
-        self,
-        n: int,
-        seed: int = 0,
-        prior: str = "flow",
-        fidelity: float | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        batch_size: int = 64,
+        self, stop: int, how: Decoding | None = None, prior: str = "flow", first: int = 0
     ) -> Iterator[Samples]:
         """Random samples in batches; the whole depends on the seed, not on `batch_size`.
 
         Args:
-            n: samples, at least 1.
-            seed: of codes and decoding.
+            stop: one more than the number of the last sample, at least 1.
+            how: how they are decoded; by default as `sampling` gives it.
             prior: `flow`, `gaussian` or `normal`.
-            fidelity: setting of the dial; by default the bundle's own.
-            temperature: of the decoding; by default the bundle's own (0 is greedy).
-            top_p: nucleus of the decoding; by default the bundle's own (1 is all).
-            batch_size: samples a batch.
+            first: number of the first sample.
 
         Raises:
             ValueError: for settings out of range.
         """
-        if n < 1:
-            raise ValueError(f"the number of samples must be at least 1, not {n}")
-        heat, nucleus = self.drawing(temperature, top_p)
-        setting = self._setting(fidelity)
-        for start in range(0, n, batch_size):
-            count = min(batch_size, n - start)
-            latents = self.sample_latents(count, seed, prior, setting, start)
-            texts = self.decode(
-                latents, setting, heat, nucleus, seed, start, batch_size, beams=self.sample_beams
-            )
-            yield Samples(texts, latents, setting)
+        if stop < 1:
+            raise ValueError(f"the number of samples must be at least 1, not {stop}")
+        how = self.sampling() if how is None else how
+        setting = how.fidelity if isinstance(how.fidelity, int | float) else None
+        for start in range(first, stop, how.batch_size):
+            count = min(how.batch_size, stop - start)
+            latents = self.sample_latents(count, how.seed, prior, setting, start)
+            yield Samples(self.decode(latents, how, first_row=start), latents, how.fidelity)
 
     def sample(
         self,
         n: int,
         seed: int = 0,
         prior: str = "flow",
-        fidelity: float | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        batch_size: int = BATCH,
+        fidelity: float | str | None = None,
+        *,
         progress: Progress | None = None,
+        **settings: Any,
     ) -> Samples:
-        """Random samples, see `sample_batches`; nothing is filtered."""
+        """Random samples; nothing is filtered.
+
+        Args:
+            n: samples, at least 1.
+            seed: of codes and decoding.
+            prior: `flow`, `gaussian` or `normal`.
+            fidelity: setting of the dial; by default the bundle's own.
+            progress: called with (done, total).
+            settings: `temperature`, `top_p` and `batch_size` of `sampling`.
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        how = self.sampling(fidelity, seed=seed, **settings)
         texts: list[str] = []
         latents: list[Tensor] = []
-        setting = self._setting(fidelity)
-        for part in self.sample_batches(n, seed, prior, setting, temperature, top_p, batch_size):
+        for part in self.sample_batches(n, how, prior):
             texts += part.texts
             latents.append(part.latents)
             if progress is not None:
                 progress(len(texts), n)
-        return Samples(texts, torch.cat(latents), setting)
+        return Samples(texts, torch.cat(latents), how.fidelity)
 
     def interpolate(
         self,

@@ -34,11 +34,12 @@ from tvae_core.commands import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
-    check_search,
+    check_drawing,
     open_space,
     parser_for,
-    plain_drawing,
+    sampling_of,
 )
+from tvae_core.decoding.settings import Decoding
 from tvae_core.files import check_lines, check_parent, whole_file
 from tvae_core.generate import BATCH
 from tvae_core.prior import PRIORS
@@ -83,31 +84,21 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _texts(space: LatentSpace, args: Any) -> Iterator[list[str]]:
+def _texts(space: LatentSpace, how: Decoding, args: Any) -> Iterator[list[str]]:
     bar, done = Bar("sample", "molecule"), 0
-    if args.fidelity == "auto":
-        for start in range(0, args.n, args.batch_size):
-            count = min(args.batch_size, args.n - start)
-            codes = space.sample_latents(count, args.seed, args.prior, None, start)
-            settings = (*plain_drawing(args), args.seed, start)
-            yield space.decode(codes, "auto", *settings, beams=space.sample_beams)
-            bar(start + count, args.n)
-        return
-    for part in space.sample_batches(
-        args.n, args.seed, args.prior, args.fidelity, args.temperature, args.top_p, args.batch_size
-    ):
+    for part in space.sample_batches(args.n, how, args.prior):
         done += len(part.texts)
         bar(done, args.n)
         yield part.texts
 
 
-def _raw(space: LatentSpace, args: Any) -> None:
+def _raw(space: LatentSpace, how: Decoding, args: Any) -> None:
     if args.output is None:
-        for texts in _texts(space, args):
+        for texts in _texts(space, how, args):
             sys.stdout.writelines(f"{text}\n" for text in texts)
         return
     with whole_file(Path(args.output)) as file:
-        for texts in _texts(space, args):
+        for texts in _texts(space, how, args):
             file.writelines(f"{text}\n" for text in texts)
     print(f"wrote {args.n:,} strings to {args.output}", file=sys.stderr)
 
@@ -123,20 +114,15 @@ def _print_best(rows: Sequence[dict[str, object]], heads: Sequence[str], most: i
         print(f"... and {len(rows) - most:,} more; -o FILE writes them all")
 
 
-def _origin(space: LatentSpace, args: Any) -> dict[str, Any]:
+def _origin(space: LatentSpace, how: Decoding, args: Any) -> dict[str, Any]:
     """Where the molecules are from, for their file."""
-    auto = args.fidelity == "auto"
-    drawing = plain_drawing(args) if auto else space.drawing(args.temperature, args.top_p)
     return {
         "bundle": space.bundle.hash,
         "seed": args.seed,
         "command": "sample",
         "n": args.n,
         "prior": args.prior,
-        "fidelity": space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
-        "temperature": drawing[0],
-        "top_p": drawing[1],
-        "beams": space.sample_beams if drawing[0] == 0 else 1,
+        **how.told(),
         "target_property": args.target_property,
         "filters": {"alerts": args.alerts, "min": args.min, "max": args.max, "novel": args.novel},
     }
@@ -153,7 +139,7 @@ def _print_funnel(result: FunnelResult, args: Any) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
     args = _parser().parse(with_values(argv, "--sort"))
-    plain_drawing(args)
+    check_drawing(args)
     options = FunnelOptions(
         alerts=args.alerts,
         minimum=parse_limits(args.min),
@@ -186,19 +172,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         (verdict,) = COMMANDS.domain.check([args.reference])
         reference = verdict.canonical or args.reference
         check_back("sample", COMMANDS, space, {"--reference": reference})
-    origin = _origin(space, args)
-    check_search(args, origin["temperature"])
+    how = sampling_of(space, args)
+    origin = _origin(space, how, args)
     if is_long(args):
-        counted = run_long(args, options, space, origin)
+        counted = run_long(args, options, space, how, origin)
         if counted is not None:
             _print_funnel(counted, args)
         return 0
     space = steer(space, wanted, args)
     if args.raw:
-        _raw(space, args)
+        _raw(space, how, args)
         return 0
     funnel = Funnel(options, load_known(space.bundle.path), args.reference, args.jobs)
-    texts = [text for batch in _texts(space, args) for text in batch]
+    texts = [text for batch in _texts(space, how, args) for text in batch]
     bars: dict[str, Bar] = {}
     funnel.add(texts, lambda stage, done, total: bars.setdefault(stage, Bar(stage))(done, total))
     result = funnel.result()

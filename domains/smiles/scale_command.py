@@ -16,7 +16,7 @@ from domains.smiles.scale_output import FORMATS_AT_SCALE
 from domains.smiles.scale_parts import Job
 from tvae_core.cells import Written
 from tvae_core.cli import CommandError, positive_int
-from tvae_core.commands import plain_drawing
+from tvae_core.decoding.settings import Decoding
 from tvae_core.space import LatentSpace
 
 _FLAGS = ("workers", "part_size", "resume", "engine")
@@ -89,12 +89,13 @@ def check_long(args: argparse.Namespace) -> None:
 
 
 def run_long(
-    args: argparse.Namespace, options: FunnelOptions, space: LatentSpace, origin: dict[str, Any]
+    args: argparse.Namespace,
+    options: FunnelOptions,
+    space: LatentSpace,
+    how: Decoding,
+    origin: dict[str, Any],
 ) -> FunnelResult | None:
     """Runs `scale.run` with the arguments of `sample`; see there."""
-    defaults = space.defaults
-    auto = args.fidelity == "auto"
-    drawing = plain_drawing(args) if auto else space.drawing(args.temperature, args.top_p)
     folder = Path(args.bundle)
     job = Job(
         bundle=str(folder.resolve()) if folder.is_dir() else args.bundle,
@@ -105,9 +106,9 @@ def run_long(
         batch_size=args.batch_size,
         seed=args.seed,
         prior=args.prior,
-        fidelity=defaults["sample_fidelity"] if args.fidelity is None else args.fidelity,
-        temperature=drawing[0],
-        top_p=drawing[1],
+        fidelity=how.told()["fidelity"],
+        temperature=how.temperature,
+        top_p=how.top_p,
         beams=space.sample_beams,
         raw=args.raw,
         reference=args.reference,

@@ -148,11 +148,11 @@ class PartMaker:
             yield space.decode(
                 codes,
                 job.fidelity,
-                job.temperature,
-                job.top_p,
-                job.seed,
-                first,
-                job.batch_size,
+                first_row=first,
+                temperature=job.temperature,
+                top_p=job.top_p,
+                seed=job.seed,
+                batch_size=job.batch_size,
                 beams=job.beams,
             )
 

@@ -209,7 +209,10 @@ def test_batches_grow_and_shrink_within_bounds() -> None:
 def test_job_gives_the_samples_of_the_space(bench: Workbench) -> None:
     job = sampling(40, 3, "flow", 0.3, 0.5)
     job.batch = 8
-    assert finish(job, bench) == bench.space.sample(40, 3, "flow", 0.3, 0.5, 1.0).texts
+    assert (
+        finish(job, bench)
+        == bench.space.sample(40, 3, "flow", 0.3, temperature=0.5, top_p=1.0).texts
+    )
     assert job.latents.shape[0] == 40
 
 

@@ -14,11 +14,12 @@ from tvae_core.commands import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
-    check_search,
+    check_drawing,
     open_space,
     parser_for,
-    plain_drawing,
+    sampling_of,
 )
+from tvae_core.decoding.settings import Decoding
 from tvae_core.files import check_file, check_lines, whole_file
 from tvae_core.generate import BATCH
 from tvae_core.limits import parse_limits
@@ -64,7 +65,7 @@ def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
     """
     names = score_names(commands.domain)
     args = _parse(commands, names, argv)
-    plain_drawing(args)
+    check_drawing(args)
     choice = Choice(
         parse_limits(args.min, names),
         parse_limits(args.max, names),
@@ -75,16 +76,16 @@ def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
     choice.check(names)
     _check_files(args, commands)
     space = open_space(args, commands.domain)
-    check_search(args, space.drawing(args.temperature, args.top_p)[0])
+    how = sampling_of(space, args)
     if args.raw:
-        _raw(space, args, commands)
+        _raw(space, how, args, commands)
         return 0
     known = commands.known(space.bundle.path)
     if choice.novel and known is None:
         raise ValueError("--novel needs the set of training items, which this bundle has not")
     folder = bool(args.output) and fills_folder(args.output, commands, args.format)
     drawn = Drawn(args.rejected is not None or folder)
-    for texts in _texts(space, args, commands):
+    for texts in _texts(space, how, args, commands):
         drawn.add(texts, commands.domain.check(texts))
     distinct = list(drawn.first)
     novel: list[bool] | None = None
@@ -97,7 +98,7 @@ def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) 
         print(f"within {choice.window()}: {len(rows):,}")
     rows = choice.ranked(rows)
     _print_reasons(drawn)
-    origin = _origin(space, args, commands)
+    origin = _origin(space, how, args, commands)
     if args.output:
         told = with_verdicts(rows, drawn) if folder else rows
         written = write_rows(args.output, told, origin, commands, args.format)
@@ -147,34 +148,25 @@ def _check_files(args: argparse.Namespace, commands: DomainCommands) -> None:
 
 
 def _texts(
-    space: LatentSpace, args: argparse.Namespace, commands: DomainCommands
+    space: LatentSpace, how: Decoding, args: argparse.Namespace, commands: DomainCommands
 ) -> Iterator[list[str]]:
     """The decoded texts in batches."""
     bar, done = Bar("sample", commands.unit), 0
-    heat, nucleus = space.drawing(args.temperature, args.top_p)
-    if args.fidelity != "auto":
-        settings = (args.seed, args.prior, args.fidelity, heat, nucleus, args.batch_size)
-        for part in space.sample_batches(args.n, *settings):
-            done += len(part.texts)
-            bar(done, args.n)
-            yield part.texts
-        return
-    for start in range(0, args.n, args.batch_size):
-        count = min(args.batch_size, args.n - start)
-        codes = space.sample_latents(count, args.seed, args.prior, None, start)
-        beams = space.sample_beams
-        texts = space.decode(codes, "auto", heat, nucleus, args.seed, start, beams=beams)
-        bar(start + count, args.n)
-        yield texts
+    for part in space.sample_batches(args.n, how, args.prior):
+        done += len(part.texts)
+        bar(done, args.n)
+        yield part.texts
 
 
-def _raw(space: LatentSpace, args: argparse.Namespace, commands: DomainCommands) -> None:
+def _raw(
+    space: LatentSpace, how: Decoding, args: argparse.Namespace, commands: DomainCommands
+) -> None:
     if args.output is None:
-        for texts in _texts(space, args, commands):
+        for texts in _texts(space, how, args, commands):
             sys.stdout.writelines(f"{raw_line(text)}\n" for text in texts)
         return
     with whole_file(Path(args.output)) as file:
-        for texts in _texts(space, args, commands):
+        for texts in _texts(space, how, args, commands):
             file.writelines(f"{raw_line(text)}\n" for text in texts)
     print(f"wrote {args.n:,} texts to {args.output}", file=sys.stderr)
 
@@ -242,11 +234,9 @@ def _print_best(
 
 
 def _origin(
-    space: LatentSpace, args: argparse.Namespace, commands: DomainCommands
+    space: LatentSpace, how: Decoding, args: argparse.Namespace, commands: DomainCommands
 ) -> dict[str, Any]:
     """Where the items are from, for their file."""
-    setting = args.fidelity
-    heat, nucleus = space.drawing(args.temperature, args.top_p)
     return {
         "bundle": space.bundle.hash,
         "seed": args.seed,
@@ -254,10 +244,7 @@ def _origin(
         "domain": commands.domain.name,
         "n": args.n,
         "prior": args.prior,
-        "fidelity": space.defaults["sample_fidelity"] if setting is None else setting,
-        "temperature": heat,
-        "top_p": nucleus,
-        "beams": space.sample_beams if heat == 0 else 1,
+        **how.told(),
         "min": args.min,
         "max": args.max,
         "sort": args.sort,

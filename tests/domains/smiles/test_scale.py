@@ -110,7 +110,7 @@ def test_parts_amount_to_the_funnel_of_all_texts(
     job: Job, maker: PartMaker, tmp_path: Path
 ) -> None:
     """The counts and the molecules are those of one funnel over the whole."""
-    texts = maker.space.sample(50, 1, "flow", 0.05, 1.0, 1.0, batch_size=16).texts
+    texts = maker.space.sample(50, 1, "flow", 0.05, temperature=1.0, top_p=1.0, batch_size=16).texts
     whole = run_funnel(texts, options=job.options, known=KNOWN)
     result = scale.run(job, KNOWN, tmp_path / "out.csv", "csv", ORIGIN, workers=1)
     assert result is not None
@@ -295,5 +295,5 @@ def test_raw_parts_are_every_string(job: Job, maker: PartMaker, tmp_path: Path) 
     raw = replace(job, raw=True, fidelity="auto")
     assert scale.run(raw, None, tmp_path / "raw.smi", "", ORIGIN, workers=1) is None
     codes = maker.space.sample_latents(50, 1, "flow", None)
-    texts = maker.space.decode(codes, "auto", 1.0, 1.0, 1)
+    texts = maker.space.decode(codes, "auto", temperature=1.0, seed=1)
     assert (tmp_path / "raw.smi").read_text().splitlines() == texts
