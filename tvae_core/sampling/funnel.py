@@ -315,9 +315,11 @@ class Funnel:
             part = fresh[start : start + size]
             for stage in self.judge.stages:
                 part = self._own(stage, part, progress)
-            last = [partial(self._window, progress=progress), self._tell_novel]
-            for step in reversed(last) if self.judge.novel_first else last:
-                part = step(part)
+            if self.judge.novel_first:
+                part = self._tell_novel(part)
+            part = self._window(part, progress)
+            if not self.judge.novel_first:
+                part = self._tell_novel(part)
             self._kept += part
             if progress is not None and self.judge.chunk is not None:
                 progress("score", min(start + size, len(fresh)), len(fresh))
