@@ -9,8 +9,11 @@ from pathlib import Path
 from domains.smiles.chem import parse, plain_smiles
 from domains.smiles.domain import BUNDLE, SmilesDomain
 from domains.smiles.novelty import KnownSet, plain_forms
+from domains.smiles.novelty import load_known as load_known
+from domains.smiles.reading.given import plain
 from domains.smiles.reference import reference_of_prepared_set
 from domains.smiles.syntax import Problem
+from domains.smiles.tables import WALK_COLUMNS, AroundMolecule, MoleculeFiles, walk_table
 from tvae_core.cli import Bar, available_cores
 from tvae_core.commands import DomainCommands
 from tvae_core.data import PreparedSet
@@ -37,17 +40,11 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
     print(f"collecting {len(texts):,} known molecules", file=sys.stderr)
     marked = [index for index, text in enumerate(texts) if _STEREO & set(text)]
     bar = Bar("without stereo", "molecule")
-    plain = plain_forms([texts[i] for i in marked], available_cores(), bar) if marked else []
-    for index, form in zip(marked, plain, strict=True):
+    forms = plain_forms([texts[i] for i in marked], available_cores(), bar) if marked else []
+    for index, form in zip(marked, forms, strict=True):
         texts[index] = form or texts[index]
     KnownSet.build(texts).save(path)
     return {KNOWN_FILE: path}
-
-
-def load_known(bundle: Path) -> KnownSet | None:
-    """The set of known molecules of a bundle; None if it has none."""
-    path = bundle / KNOWN_FILE
-    return KnownSet.load(path) if path.is_file() else None
 
 
 def known_of_bundle(bundle: Path) -> Known | None:
@@ -58,8 +55,8 @@ def known_of_bundle(bundle: Path) -> Known | None:
 
     def look(texts: Sequence[str]) -> list[bool]:
         mols = [parse(text) for text in texts]
-        plain = ["" if isinstance(mol, Problem) else plain_smiles(mol) for mol in mols]
-        return [bool(hit) for hit in found.contains(plain)]
+        forms = ["" if isinstance(mol, Problem) else plain_smiles(mol) for mol in mols]
+        return [bool(hit) for hit in found.contains(forms)]
 
     return look
 
@@ -71,5 +68,12 @@ COMMANDS = DomainCommands(
     default_preset="smiles_base",
     extra=lambda folder: known_of_prepared_set(folder) | reference_of_prepared_set(folder),
     known=known_of_bundle,
+    plain=plain,
     unit="molecule",
+    text_column="smiles",
+    files=MoleculeFiles(),
+    untold=("domain", "steps"),
+    walk_columns=WALK_COLUMNS,
+    walk_table=walk_table,
+    around=AroundMolecule(),
 )

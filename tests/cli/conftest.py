@@ -16,20 +16,22 @@ import pytest
 from rdkit import Chem
 
 from data_prep import smiles as prep
-from domains.smiles import interpolate, neighbours, optimise, sample
+from domains.smiles import optimise, sample
 from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
 from tvae_core.cli import run_command
 from tvae_core.commands import evaluate_command, train_command
 from tvae_core.refine_command import refine_command
+from tvae_core.verbs.interpolate import interpolate_command
+from tvae_core.verbs.neighbours import neighbours_command
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": lambda argv: train_command(COMMANDS, argv),
     "refine": lambda argv: refine_command(COMMANDS, argv),
     "evaluate": lambda argv: evaluate_command(COMMANDS, argv),
     "sample": sample.main,
-    "interpolate": interpolate.main,
-    "neighbours": neighbours.main,
+    "interpolate": lambda argv: interpolate_command(COMMANDS, argv),
+    "neighbours": lambda argv: neighbours_command(COMMANDS, argv),
     "optimise": optimise.main,
 }
 

@@ -14,7 +14,7 @@ from tvae_core.limits import bounds_of, parse_limits
 from tvae_core.names import counted
 from tvae_core.plots import plot_format
 from tvae_core.similarity import similarity_of
-from tvae_core.verbs.arguments import read_item, score_names, with_values
+from tvae_core.verbs.arguments import read_items, score_names, with_values
 from tvae_core.verbs.objective import ItemObjective
 from tvae_core.verbs.output import add_output_arguments, check_output, write_rows
 from tvae_core.verbs.report import (
@@ -60,7 +60,7 @@ def optimise_command(commands: DomainCommands, argv: Sequence[str] | None = None
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
     start = None
     if args.start is not None:
-        start = read_item(commands, args.start, "--start", args.bundle)
+        ((start, _),) = read_items("optimise", commands, {"--start": args.start}, args.bundle)
     objective = ItemObjective(
         commands.domain,
         args.target,
