@@ -21,6 +21,7 @@ from tvae_core.generate import check_sampling
 from tvae_core.measures import Known
 from tvae_core.names import one_line
 from tvae_core.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
+from tvae_core.search.objective import Scores, Term
 from tvae_core.space import LatentSpace
 from tvae_core.start import begin
 from tvae_core.tables import dial_table as dial_table
@@ -65,6 +66,29 @@ class Around(Protocol):
 
 
 @dataclass(frozen=True)
+class SearchHooks:
+    """What a domain adds to `optimise`.
+
+    Attributes:
+        scores: makes those that targets and limits may name; by default those of the domain.
+        add_constraints: flags of its own constraints.
+        terms: the constraints that the arguments ask for, given the start's text, if there is one.
+        add_benchmark: flags of a benchmark that is run in place of a search.
+        run_benchmark: runs the benchmark that the arguments ask for, if they do; its exit code.
+        start_as_given: whether an objective names its start as a person spelled it.
+    """
+
+    scores: Callable[[], Scores] | None = None
+    add_constraints: Callable[[argparse._ArgumentGroup], None] = field(default=lambda group: None)
+    terms: Callable[[argparse.Namespace, str | None], Sequence[Term]] = field(
+        default=lambda args, start: ()
+    )
+    add_benchmark: Callable[[CommandParser], None] = field(default=lambda parser: None)
+    run_benchmark: Callable[[argparse.Namespace], int | None] = field(default=lambda args: None)
+    start_as_given: bool = False
+
+
+@dataclass(frozen=True)
 class DomainCommands:
     """What a domain tells its commands.
 
@@ -98,6 +122,7 @@ class DomainCommands:
         walk_columns: columns of the rows of `interpolate`; by default all.
         walk_table: what `interpolate` prints of its rows, in place of its table and counts.
         around: how `neighbours` counts and shows items, if not as in every domain.
+        search: what `optimise` knows beside the domain's scores.
     """
 
     domain: Domain
@@ -124,6 +149,7 @@ class DomainCommands:
     walk_columns: tuple[str, ...] = ()
     walk_table: Callable[[Sequence[Row]], str] | None = None
     around: Around | None = None
+    search: SearchHooks = field(default_factory=SearchHooks)
 
     def origin(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """Provenance as the domain's files hold it."""

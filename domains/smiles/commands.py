@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +15,12 @@ from domains.smiles.reading.given import plain
 from domains.smiles.reference import reference_of_prepared_set
 from domains.smiles.syntax import Problem
 from domains.smiles.tables import WALK_COLUMNS, AroundMolecule, MoleculeFiles, walk_table
-from tvae_core.cli import Bar, available_cores
-from tvae_core.commands import DomainCommands
+from tvae_core.cli import Bar, CommandParser, available_cores
+from tvae_core.commands import DomainCommands, SearchHooks
 from tvae_core.data import PreparedSet
 from tvae_core.known import KNOWN_FILE, readable_known
 from tvae_core.measures import Known
+from tvae_core.search.objective import Scores, Term
 
 _STEREO = frozenset("@/\\")
 
@@ -61,6 +63,40 @@ def known_of_bundle(bundle: Path) -> Known | None:
     return look
 
 
+def _scores() -> Scores:
+    from domains.smiles.objectives import MoleculeScores
+
+    return MoleculeScores()
+
+
+def _add_constraints(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--alerts", default="none", help="catalogues no molecule may match, such as pains,brenk"
+    )
+    group.add_argument("--keep-scaffold", action="store_true", help="the start's Murcko scaffold")
+    group.add_argument("--scaffold", default=None, metavar="SMILES", help="substructure to keep")
+
+
+def _terms(args: argparse.Namespace, start: str | None) -> list[Term]:
+    from domains.smiles.objectives import terms_of
+
+    return terms_of(args.alerts, args.scaffold, args.keep_scaffold, start)
+
+
+def _add_benchmark(parser: CommandParser) -> None:
+    from domains.smiles.optimise_benchmark import add_benchmark_arguments
+
+    add_benchmark_arguments(parser)
+
+
+def _run_benchmark(args: argparse.Namespace) -> int | None:
+    if args.benchmark is None:
+        return None
+    from domains.smiles.optimise_benchmark import run_benchmark
+
+    return run_benchmark(args)
+
+
 COMMANDS = DomainCommands(
     domain=SmilesDomain(),
     bundle=BUNDLE,
@@ -76,4 +112,12 @@ COMMANDS = DomainCommands(
     walk_columns=WALK_COLUMNS,
     walk_table=walk_table,
     around=AroundMolecule(),
+    search=SearchHooks(
+        scores=_scores,
+        add_constraints=_add_constraints,
+        terms=_terms,
+        add_benchmark=_add_benchmark,
+        run_benchmark=_run_benchmark,
+        start_as_given=True,
+    ),
 )

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from domains.smiles.commands import COMMANDS
+from domains.smiles.domain import SmilesDomain
 from domains.smiles.objectives import parse_objectives
 from domains.smiles.optimise_pmo import method_names, run_pmo, worker_space
 from domains.smiles.parallel import Workers
@@ -161,7 +161,7 @@ def run_benchmark(args: Any) -> int:
     lines = BENCHMARKS[args.benchmark].read_text(encoding="utf-8").splitlines()
     starts = [line.split()[0] for line in lines][: args.molecules or MOLECULES]
     methods = method_names(args, f"{args.method or METHODS[0]},random")
-    space = open_space(args, COMMANDS.domain)
+    space = open_space(args, SmilesDomain())
     similarity = SIMILARITY if args.similarity is None else args.similarity
     budget = args.budget or BUDGET
     names = ("radius", "batch_size", "fidelity", "decodes")

@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from domains.smiles.files import FORMATS, check_writable, write_molecules
-from domains.smiles.funnel import Funnel, FunnelOptions
-from domains.smiles.novelty import load_known
 from tvae_core.cells import Row
 from tvae_core.cli import CommandParser
 from tvae_core.space import LatentSpace
@@ -42,12 +39,17 @@ class AroundMolecule:
 
     def check(self, args: argparse.Namespace) -> None:
         """Refuses an unknown catalogue."""
+        from domains.smiles.funnel_types import FunnelOptions
+
         FunnelOptions(alerts=args.alerts, sort="similarity")
 
     def __call__(
         self, space: LatentSpace, centre: str, texts: list[str], args: argparse.Namespace
     ) -> tuple[list[dict[str, Any]], str]:
         """The survivors as rows; the funnel's counts and their table."""
+        from domains.smiles.funnel import Funnel, FunnelOptions
+        from domains.smiles.novelty import load_known
+
         options = FunnelOptions(alerts=args.alerts, sort="similarity")
         funnel = Funnel(options, load_known(space.bundle.path), centre)
         funnel.add(texts)
@@ -65,16 +67,20 @@ class AroundMolecule:
 class MoleculeFiles:
     """The formats of molecules, in files whose column of texts is `smiles`."""
 
-    formats = tuple(FORMATS)
+    formats = ("csv", "smi", "sdf", "json", "parquet")
 
     def check(self, path: str | Path, format: str | None) -> None:
         """Refuses an output that could not be written."""
+        from domains.smiles.files import check_writable
+
         check_writable(path, format)
 
     def write(
         self, path: str | Path, rows: Sequence[Row], format: str | None, origin: Mapping[str, Any]
     ) -> None:
         """Writes molecules, whole or not at all."""
+        from domains.smiles.files import write_molecules
+
         named = [{"smiles" if key == "text" else key: row[key] for key in row} for row in rows]
         write_molecules(path, named, format, origin)
 

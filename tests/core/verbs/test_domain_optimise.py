@@ -15,10 +15,10 @@ import pytest
 
 from tvae_core.optimise import Search
 from tvae_core.optimise_state import STATE
+from tvae_core.search.objective import DomainScores, ItemObjective
 from tvae_core.similarity import similarity_of
 from tvae_core.space import LatentSpace
 from tvae_core.verbs import search as running
-from tvae_core.verbs.objective import ItemObjective
 
 Command = Callable[..., Any]
 TARGET = "total - 2*length"
@@ -194,7 +194,7 @@ MISTAKES = [
     ([], "name at least one --target"),
     (["--target", "totl"], "in 'totl': unknown score 'totl'; did you mean total"),
     (["--target", "total", "--target", " total"], "a target is named twice"),
-    (["--target", "similarity"], "unknown score 'similarity'"),
+    (["--target", "similarity"], "score 'similarity' needs a start"),
     (["--target", "total", "--start", "12x"], "--start '12x': no digit (at character 3)"),
     (["--target", "total", "--start", "-12"], "--start '-12': no digit (at character 1)"),
     (["--target", "total", "--similarity", "0.4"], "similarity needs a start"),
@@ -240,7 +240,7 @@ def test_the_objective(space: LatentSpace) -> None:
         start="1236",
         similarity=0.5,
         bounds={"sevens": (None, 1.0), "length": (4.0, None)},
-        measure=similarity_of(space),
+        scores=DomainScores(space.domain, similarity_of(space)),
     )
     texts = ["1236", "1 2 3 6", "12 x", "77701", "707070720", "11"]
     found = objective(texts)
