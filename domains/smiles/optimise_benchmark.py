@@ -27,7 +27,7 @@ from domains.smiles.parallel import Workers
 from tvae_core.cli import Bar, CommandError, CommandParser, available_cores, positive_int
 from tvae_core.commands import open_space
 from tvae_core.files import check_file, json_text, write_whole
-from tvae_core.optimise import METHODS, Search
+from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
 
 BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}

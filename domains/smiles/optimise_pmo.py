@@ -26,7 +26,7 @@ from tvae_core.cli import Bar, CommandError, available_cores
 from tvae_core.commands import open_space
 from tvae_core.files import check_file, json_text, write_whole
 from tvae_core.names import unknown_name
-from tvae_core.optimise import METHODS, Search
+from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
 
 BUDGET = 10_000

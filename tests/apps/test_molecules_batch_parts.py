@@ -47,7 +47,7 @@ from domains.smiles.domain import EXAMPLES
 from domains.smiles.objectives import parse_objectives
 from domains.smiles.readers import Row
 from tests.molecule_cases import CASES, RIGHT, check
-from tvae_core.optimise import Search
+from tvae_core.search.search import Search
 from tvae_core.space import LatentSpace
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from tvae_core import optimise, optimise_state
+from tvae_core import optimise_state
 from tvae_core.files import OutputError
-from tvae_core.optimise import METHODS, Scored, Search
+from tvae_core.search import search as searching
+from tvae_core.search.search import METHODS, Scored, Search
 from tvae_core.space import LatentSpace
 
 NEEDS = {"cma": "cma", "turbo": "botorch"}
@@ -49,7 +50,7 @@ class Screened(Digits):
 def _short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy language has few items, and a Gaussian process costs a second a generation."""
     if "turbo" in request.node.name:
-        monkeypatch.setattr(optimise, "STALLED", 4)
+        monkeypatch.setattr(searching, "STALLED", 4)
 
 
 def search(space: LatentSpace, **changes: Any) -> Search:
@@ -157,7 +158,7 @@ def test_decodes_bound_the_work(trained_space: LatentSpace, tmp_path: Path) -> N
         Search.resume(tmp_path, trained_space, Digits(), decodes=2)
     few = search(trained_space, budget=4, radius=1.0)
     few.objective.screen = lambda texts: np.ones(len(texts))  # type: ignore[attr-defined]
-    assert run(few).decoded <= optimise.DECODES * 4 + few.batch_size
+    assert run(few).decoded <= searching.DECODES * 4 + few.batch_size
 
 
 @pytest.mark.parametrize("method", INSTALLED)

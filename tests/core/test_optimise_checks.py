@@ -9,8 +9,8 @@ import pytest
 
 from tests.core.test_optimise import NEEDS, run, search
 from tvae_core.domain import DomainError
-from tvae_core.optimise import Scored
-from tvae_core.optimise_methods import make_strategy
+from tvae_core.search.search import Scored
+from tvae_core.search.strategies import make_strategy
 from tvae_core.space import LatentSpace
 
 

@@ -199,8 +199,7 @@ class ItemObjective:
         shown, valid = self._checked(texts)
         values = self._values(shown, valid, self._used)
         for text, part in zip(self.targets, self._parts, strict=True):
-            by_user = isinstance(part, UserFunction)
-            values[text] = part(texts) if by_user else part.evaluate(values)
+            values[text] = part(texts) if isinstance(part, UserFunction) else part.evaluate(values)
         score = np.sum([values[text] for text in self.targets], axis=0)
         violation = self._violation(shown, valid, values, self.bounds)
         return Scored(
@@ -248,8 +247,8 @@ class ItemObjective:
     ) -> dict[str, FloatArray]:
         """Named scores, each `(n,)`; NaN for what is not valid."""
         values = {name: np.full(len(texts), np.nan) for name in names}
-        rows = np.flatnonzero(valid)
-        if names and len(rows):
+        rows = np.flatnonzero(valid).tolist()
+        if names and rows:
             found = self.scores([texts[row] for row in rows], names, self.start)
             for name, column in values.items():
                 column[rows] = found[name]
@@ -271,7 +270,7 @@ class ItemObjective:
                 if limit is not None:
                     missed = sign * (limit - values[name]) / max(abs(limit), 1.0)
                     total += np.nan_to_num(np.maximum(0, missed), nan=1)
-        rows = np.flatnonzero(valid)
+        rows = np.flatnonzero(valid).tolist()
         for term in self.terms:
             total[rows] += term.missed([texts[row] for row in rows])
         return np.where(valid, total, np.inf)

@@ -10,9 +10,9 @@ from typing import Any
 
 from tvae_core.files import write_whole
 from tvae_core.names import one_line
-from tvae_core.optimise import Search
 from tvae_core.optimise_types import Call
 from tvae_core.plots import plot_format
+from tvae_core.search.search import Search
 
 HISTORY = "history.csv"
 """The table of all calls in a search's folder."""

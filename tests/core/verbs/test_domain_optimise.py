@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tvae_core.optimise import Search
 from tvae_core.optimise_state import STATE
 from tvae_core.search.objective import DomainScores, ItemObjective
+from tvae_core.search.search import Search
 from tvae_core.similarity import similarity_of
 from tvae_core.space import LatentSpace
 from tvae_core.verbs import search as running
