@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tvae_core.optimise_methods import Archive, generator
 from tvae_core.optimise_types import FloatArray
+from tvae_core.search.archive import Archive
+from tvae_core.search.strategies import generator
 
 LONGEST, SHORTEST = 1.6, 0.5**7
 """Largest and smallest side of the box, as shares of the first."""

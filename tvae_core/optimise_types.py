@@ -1,4 +1,4 @@
-"""What a search in latent space is given and what it keeps; see `tvae_core.optimise`."""
+"""What a search in latent space is given and what it keeps; see `tvae_core.search.search`."""
 
 from __future__ import annotations
 

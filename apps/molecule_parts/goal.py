@@ -11,8 +11,9 @@ from apps.common.access import at_most, note_limit
 from apps.common.page import literal
 from apps.molecule_parts.facts import Facts
 from apps.molecule_parts.filters import CATALOG_NAMES, RANGES, property_window
-from domains.smiles.objectives import MoleculeObjective, parse_objective, score_names
-from tvae_core.optimise import METHODS
+from domains.smiles.objectives import parse_objectives, score_names
+from tvae_core.search.objective import ItemObjective
+from tvae_core.search.search import METHODS
 
 QED, EASY, PLOGP, TARGET, OWN = "qed", "qed - 0.1*sa", "plogp", "target", "own"
 GOALS = {
@@ -47,7 +48,7 @@ class Goal:
         settings: all of it, to compare and for downloads.
     """
 
-    objective: MoleculeObjective
+    objective: ItemObjective
     label: str
     settings: Mapping[str, object]
 
@@ -90,7 +91,7 @@ def check_expression(text: str, start: Facts | None) -> str:
             "(`python -m domains.smiles.optimise`), not in the app"
         )
     try:
-        parse_objective(text, start=start.smiles if start else None)
+        parse_objectives([text], start=start.smiles if start else None)
     except ValueError as error:
         return str(error)
     return ""
@@ -194,11 +195,11 @@ def goal_controls(start: Facts | None) -> Goal | None:
         "radius": radius,
         "seed": int(seed),
     }
-    objective = parse_objective(
-        expression,
+    objective = parse_objectives(
+        [expression],
         start=start.smiles if start else None,
         similarity=similarity if start else 0.0,
-        alerts_none=",".join(alerts) if alerts else False,
+        alerts=",".join(alerts) or "none",
         scaffold=start.scaffold if start and keep and has_scaffold else None,
         bounds=bounds,
     )

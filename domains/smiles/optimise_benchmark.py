@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from domains.smiles.commands import COMMANDS
+from domains.smiles.domain import SmilesDomain
 from domains.smiles.objectives import parse_objectives
 from domains.smiles.optimise_pmo import method_names, run_pmo, worker_space
 from domains.smiles.parallel import Workers
 from tvae_core.cli import Bar, CommandError, CommandParser, available_cores, positive_int
 from tvae_core.commands import open_space
 from tvae_core.files import check_file, json_text, write_whole
-from tvae_core.optimise import METHODS, Search
+from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
 
 BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}
@@ -161,7 +161,7 @@ def run_benchmark(args: Any) -> int:
     lines = BENCHMARKS[args.benchmark].read_text(encoding="utf-8").splitlines()
     starts = [line.split()[0] for line in lines][: args.molecules or MOLECULES]
     methods = method_names(args, f"{args.method or METHODS[0]},random")
-    space = open_space(args, COMMANDS.domain)
+    space = open_space(args, SmilesDomain())
     similarity = SIMILARITY if args.similarity is None else args.similarity
     budget = args.budget or BUDGET
     names = ("radius", "batch_size", "fidelity", "decodes")

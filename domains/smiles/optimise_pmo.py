@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from domains.smiles.commands import COMMANDS
+from domains.smiles.domain import SmilesDomain
 from domains.smiles.objectives import parse_objectives
 from domains.smiles.parallel import Workers
 from domains.smiles.pmo import MISSING, TASKS, auc_top
@@ -26,7 +26,7 @@ from tvae_core.cli import Bar, CommandError, available_cores
 from tvae_core.commands import open_space
 from tvae_core.files import check_file, json_text, write_whole
 from tvae_core.names import unknown_name
-from tvae_core.optimise import METHODS, Search
+from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
 
 BUDGET = 10_000
@@ -38,7 +38,7 @@ PUBLISHED = {"SMILES-VAE BO": 8.57, "SELFIES-VAE BO": 8.88, "JT-VAE BO": 8.35, "
 def worker_space(bundle: str, device: str) -> LatentSpace:
     """The space of a bundle, loaded once a process, which computes on one thread."""
     torch.set_num_threads(1)
-    return LatentSpace.load(bundle, COMMANDS.domain, device)
+    return LatentSpace.load(bundle, SmilesDomain(), device)
 
 
 def _search(
@@ -104,7 +104,7 @@ def run_pmo(args: Any) -> int:
     names, methods = task_names(args.tasks), method_names(args, args.method or METHODS[0])
     if args.json:
         check_file(Path(args.json))
-    space = open_space(args, COMMANDS.domain)
+    space = open_space(args, SmilesDomain())
     budget = args.budget or BUDGET
     given = {n: getattr(args, n) for n in ("radius", "batch_size", "fidelity", "decodes")}
     settings = {name: value for name, value in given.items() if value is not None}

@@ -44,10 +44,10 @@ from apps.molecule_parts.workplace import write
 from domains.smiles import SmilesDomain
 from domains.smiles.distributions import PROPERTIES, Difference, Distributions
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.objectives import parse_objective
+from domains.smiles.objectives import parse_objectives
 from domains.smiles.readers import Row
 from tests.molecule_cases import CASES, RIGHT, check
-from tvae_core.optimise import Search
+from tvae_core.search.search import Search
 from tvae_core.space import LatentSpace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -201,7 +201,7 @@ def test_changed_atoms_are_those_not_shared() -> None:
 
 def test_a_search_stops_goes_on_and_is_drawn(bench: Workbench) -> None:
     start = EXAMPLES["lidocaine"]
-    objective = parse_objective("qed", start=start, similarity=0.3)
+    objective = parse_objectives(["qed"], start=start, similarity=0.3)
     run = SearchRun(Search(bench.space, objective, budget=30, start=start, batch_size=8), {})
     for _ in range(3):
         run.advance(bench)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tvae_core.commands import DomainCommands
 from tvae_core.domain import Domain, DomainError
 from tvae_core.names import shortened
+from tvae_core.verbs.telling import tell
 
 
 def with_values(argv: Sequence[str] | None, *flags: str) -> list[str]:
@@ -40,18 +41,32 @@ def score_names(domain: Domain) -> list[str]:
     return list(domain.score([]))
 
 
-def read_item(commands: DomainCommands, given: str, what: str, bundle: str = "") -> str:
-    """The canonical text of an item that a person gave.
+def read_items(
+    verb: str, commands: DomainCommands, given: Mapping[str, str], bundle: str = ""
+) -> list[tuple[str, str]]:
+    """The items that a person gave: canonical, and as they were spelled.
+
+    What a domain leaves out of them (`DomainCommands.plain`) is told once all of them are read.
 
     Args:
+        verb: that they were given to.
         commands: the domain's.
-        given: as it was given.
-        what: what messages call it.
-        bundle: the one that it is for; the domain's own where none is named.
+        given: as they were given, by what messages call them.
+        bundle: the one that they are for; the domain's own where none is named.
 
     Raises:
-        DomainError: it is refused, with the reason and, where known, the position.
+        DomainError: one is refused, with the reason and, where known, the position.
     """
+    read = {what: _read(commands, text, what, bundle) for what, text in given.items()}
+    for what, (_, spelled) in read.items():
+        plain, note = commands.plain(spelled)
+        if note:
+            tell(verb, f"{what} {shortened(spelled)}: {note}")
+            read[what] = _read(commands, plain, what, bundle)
+    return list(read.values())
+
+
+def _read(commands: DomainCommands, given: str, what: str, bundle: str) -> tuple[str, str]:
     try:
         if commands.read_item_for is None:
             text = commands.read_item(given)
@@ -64,4 +79,4 @@ def read_item(commands: DomainCommands, given: str, what: str, bundle: str = "")
     except DomainError as error:
         reason = f"{what} {shortened(given)}: {error.reason}"
         raise DomainError(reason, error.position) from None
-    return text if verdict.canonical is None else verdict.canonical
+    return (text if verdict.canonical is None else verdict.canonical), text

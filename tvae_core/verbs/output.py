@@ -37,6 +37,10 @@ _ORIGIN = ("bundle", "seed")
 
 def add_output_arguments(parser: CommandParser, commands: DomainCommands) -> None:
     """`-o FILE` and `--format`."""
+    if commands.files is not None:
+        parser.add_argument("-o", "--output", default=None, metavar="FILE")
+        parser.add_argument("--format", choices=commands.files.formats, default=None)
+        return
     endings = ", ".join([*(f".{name}" for name in FORMATS), *commands.suffixes])
     folder = ", or a folder to fill: a name without an ending" if commands.folders else ""
     parser.add_argument(
@@ -59,6 +63,9 @@ def check_output(path: str | Path, commands: DomainCommands, format: str | None 
         ValueError: an ending that is not known.
         OutputError: a place that cannot be written.
     """
+    if commands.files is not None:
+        commands.files.check(path, format)
+        return
     if fills_folder(path, commands, format):
         _check_folder(Path(path))
         return
@@ -109,6 +116,9 @@ def write_rows(
         ValueError: an ending that is not known.
         OutputError: a place that cannot be written.
     """
+    if commands.files is not None:
+        commands.files.write(path, rows, format, origin)
+        return Written.of(rows)
     check_output(path, commands, format)
     target = Path(path)
     ending = target.suffix.lower()

@@ -17,9 +17,9 @@ from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
 from tvae_core.commands import add_fidelity_argument
 from tvae_core.files import check_parent
 from tvae_core.names import one_line
-from tvae_core.optimise import DECODES, METHODS, Search
 from tvae_core.optimise_state import STATE
 from tvae_core.optimise_types import Objective
+from tvae_core.search.search import DECODES, METHODS, Search
 from tvae_core.space import LatentSpace
 
 SAVE_SECONDS = 5.0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tvae_core.optimise_rank import non_dominated, ranks, tchebycheff
+from tvae_core.search.ranking import non_dominated, ranks, tchebycheff
 
 VALUES = arrays(
     np.float64,

@@ -1,4 +1,4 @@
-"""A score of the user's own: `module:function`, a Python function of a list of SMILES.
+"""A score of the user's own: `module:function`, a Python function of a list of texts.
 
     # my_scores.py, in the folder the command runs in
     def greasy(smiles: list[str]) -> list[float]:
@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from domains.smiles.chem import unknown_name
-from domains.smiles.scores import FloatArray
+from tvae_core.domain import FloatArray
+from tvae_core.names import unknown_name
 
 
 class UserFunction:
@@ -51,7 +51,7 @@ class UserFunction:
         self._function: Callable[[list[str]], Any] = function
 
     def __call__(self, texts: list[str]) -> FloatArray:
-        """The function's numbers for SMILES, `(n,)`; None counts as NaN.
+        """The function's numbers for texts, `(n,)`; None counts as NaN.
 
         Raises:
             ValueError: it failed, or did not answer with one number for each.
@@ -66,7 +66,7 @@ class UserFunction:
             raise ValueError(f"{self.name} must return a list of numbers: {error}") from None
         if numbers.shape != (len(texts),):
             shown = "x".join(map(str, numbers.shape))
-            raise ValueError(f"{self.name} returned {shown} numbers for {len(texts)} molecules")
+            raise ValueError(f"{self.name} returned {shown} numbers for {len(texts)} texts")
         return numbers
 
 
