@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 APPS_FOLDER = Path(__file__).parent
+TOGETHER = "_together"
+"""Session state: whether several apps run behind one front page."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,16 @@ class AppEntry:
 def item_pages(*own: PageEntry) -> tuple[PageEntry, ...]:
     """The pages of every domain's app, with the domain's own ones after the walk."""
     return (
-        PageEntry("sample", "Sample", ":material/casino:", "item_pages/sample.py"),
-        PageEntry("walk", "Walk", ":material/timeline:", "item_pages/walk.py"),
+        PageEntry("sample", "Sample", ":material/casino:", "items/pages/sample.py"),
+        PageEntry("walk", "Walk", ":material/timeline:", "items/pages/walk.py"),
         *own,
-        PageEntry("around", "Around", ":material/adjust:", "item_pages/around.py"),
-        PageEntry("map", "Map", ":material/scatter_plot:", "item_pages/map.py"),
+        PageEntry("around", "Around", ":material/adjust:", "items/pages/around.py"),
+        PageEntry("map", "Map", ":material/scatter_plot:", "items/pages/map.py"),
     )
 
 
 def _molecule_page(name: str, title: str, icon: str) -> PageEntry:
-    return PageEntry(name, title, icon, f"molecule_pages/{name}.py")
+    return PageEntry(name, title, icon, f"molecule/pages/{name}.py")
 
 
 APPS = (
@@ -77,7 +79,7 @@ APPS = (
         "Molecules",
         "Sample drug-like molecules, walk from one to another, and search for a better score.",
         "smiles",
-        "apps.molecule_parts.workplace",
+        "apps.molecule.workplace",
         "torch, RDKit",
         (
             _molecule_page("sample", "Sample", ":material/casino:"),
@@ -94,7 +96,7 @@ APPS = (
         "Python lines",
         "Walk between two statements of Python, and see which lines on the way still parse.",
         "python_code",
-        "apps.item_parts.python_lines",
+        "apps.python_line.spec",
         "torch",
         item_pages(),
     ),
@@ -103,10 +105,10 @@ APPS = (
         "Headlines",
         "Blend two headlines, move one towards another topic, and look at the map of the news.",
         "headlines",
-        "apps.item_parts.headlines",
+        "apps.headline.spec",
         "torch",
         item_pages(
-            PageEntry("topic", "Topic", ":material/explore:", "headline_pages/topic.py"),
+            PageEntry("topic", "Topic", ":material/explore:", "headline/pages/topic.py"),
         ),
     ),
     AppEntry(
@@ -114,10 +116,10 @@ APPS = (
         "Digits",
         "Morph handwritten digits into each other on a grid between four corners.",
         "mnist",
-        "apps.item_parts.digits",
+        "apps.digit.spec",
         "torch",
         item_pages(
-            PageEntry("morph", "Morph", ":material/grid_on:", "digit_pages/morph.py"),
+            PageEntry("morph", "Morph", ":material/grid_on:", "digit/pages/morph.py"),
         ),
     ),
     AppEntry(
@@ -125,12 +127,12 @@ APPS = (
         "Music",
         "Listen to new tunes, blend two of them, play a latent pad, and shape a tune of your own.",
         "midi",
-        "apps.item_parts.music",
+        "apps.tune.spec",
         "torch, the soundfont",
         item_pages(
-            PageEntry("tune", "Tune", ":material/music_note:", "music_pages/tune.py"),
-            PageEntry("pad", "Pad", ":material/drag_pan:", "music_pages/pad.py"),
-            PageEntry("shape", "Shape", ":material/tune:", "music_pages/shape.py"),
+            PageEntry("tune", "Tune", ":material/music_note:", "tune/pages/tune.py"),
+            PageEntry("pad", "Pad", ":material/drag_pan:", "tune/pages/pad.py"),
+            PageEntry("shape", "Shape", ":material/tune:", "tune/pages/shape.py"),
         ),
     ),
 )

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.common.cards import Card, png_address
-from apps.common.walks import similarity_figure, walk_summary
-from apps.common.windows import outside
-from apps.item_parts.canvas import text_of
-from apps.item_parts.digits import SPEC as DIGITS
-from apps.item_parts.facts import Item
-from apps.item_parts.headlines import SPEC as HEADLINES
-from apps.item_parts.python_lines import SPEC as PYTHON
-from apps.item_parts.sieve import STAGES, Wanted, sift
-from apps.item_parts.spec import ScoreView, Spec
-from apps.item_parts.view import item_card, written
+from apps.common.elements.cards import Card, png_address
+from apps.common.elements.walks import similarity_figure, walk_summary
+from apps.common.widgets.windows import outside
+from apps.digit.canvas import text_of
+from apps.digit.spec import SPEC as DIGITS
+from apps.headline.spec import SPEC as HEADLINES
+from apps.items.facts import Item
+from apps.items.sieve import STAGES, Wanted, sift
+from apps.items.spec import ScoreView, Spec
+from apps.items.view import item_card, written
+from apps.python_line.spec import SPEC as PYTHON
 from domains.mnist.text import text_to_array
 from domains.python_code.render import draw_pieces
 from tvae_core.domain import DomainError

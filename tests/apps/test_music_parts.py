@@ -11,13 +11,13 @@ import symusic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.item_parts.facts import Item
-from apps.item_parts.music import SPEC, badges
-from apps.music_parts.desk import FIRST_ABC, with_header
-from apps.music_parts.keyboard import nearest_key, text_of
-from apps.music_parts.pad import point_of
-from apps.music_parts.shaping import missed
-from apps.music_parts.sound import FORMATS, Sound, content, shortened, wav_of, wav_of_all
+from apps.items.facts import Item
+from apps.tune.desk import FIRST_ABC, with_header
+from apps.tune.keyboard import nearest_key, text_of
+from apps.tune.pad import point_of
+from apps.tune.shaping import missed
+from apps.tune.sound import FORMATS, Sound, content, shortened, wav_of, wav_of_all
+from apps.tune.spec import SPEC, badges
 from domains.midi.domain import MidiDomain
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import STEPS_PER_QUARTER, parse_score
