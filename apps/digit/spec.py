@@ -13,7 +13,8 @@ from apps.common.bundle import Workbench
 from apps.common.elements.cards import png_address
 from apps.common.widgets.windows import Range
 from apps.items.facts import Item
-from apps.items.spec import Face, ScoreView, Spec
+from apps.items.hooks import Hooks
+from apps.items.spec import Cards, Face, Field, ScoreView, Spec, Words
 from domains.mnist.commands import COMMANDS
 from domains.mnist.domain import MnistDomain, read_item, shipped_examples
 from domains.mnist.render import digit_png
@@ -72,62 +73,72 @@ def _read(typed: str) -> str:
     return read_item(typed)
 
 
+TITLES = {
+    "sample": (
+        "Sample digits",
+        "Random codes from the prior, decoded to rows of text that draw a digit. An "
+        "independent classifier says which.",
+    ),
+    "walk": (
+        "Walk between two digits",
+        "A film strip: codes on the way from one digit to another, each decoded and read by "
+        "the classifier.",
+    ),
+    "morph": (
+        "Morph between four digits",
+        "A grid of codes between four corners, all decoded and shown as one sheet.",
+    ),
+    "around": ("Around a digit", "What decodes from codes close to one digit's."),
+    "map": (
+        "Map of digits",
+        "Sampled digits on the two axes along which their codes vary most, coloured by what "
+        "the classifier reads.",
+    ),
+}
+SCORES = {
+    "digit_confidence": ScoreView(
+        "sure", ".0%", "how sure the classifier is of what it reads", Range(0.0, 1.0, 0.05)
+    ),
+    "ink": ScoreView("ink", ".0%", "mean level of the pixels", Range(0.0, 0.6, 0.02)),
+    "holes": ScoreView("holes", ".0f", "closed loops", Range(0.0, 4.0, 1.0)),
+    "components": ScoreView("parts", ".0f", "separate strokes", Range(1.0, 6.0, 1.0)),
+    "height": ScoreView("height", ".0%", "of the square", Range(0.0, 1.0, 0.05)),
+    "width": ScoreView("width", ".0%", "of the square", Range(0.0, 1.0, 0.05)),
+    "symmetry": ScoreView("symmetry", ".0%", "likeness to its mirror image", Range(0.0, 1.0, 0.05)),
+}
+
 SPEC = Spec(
     app="digits",
     commands=COMMANDS,
     make_domain=MnistDomain,
-    noun="digits",
-    titles={
-        "sample": (
-            "Sample digits",
-            "Random codes from the prior, decoded to rows of text that draw a digit. An "
-            "independent classifier says which.",
-        ),
-        "walk": (
-            "Walk between two digits",
-            "A film strip: codes on the way from one digit to another, each decoded and read by "
-            "the classifier.",
-        ),
-        "morph": (
-            "Morph between four digits",
-            "A grid of codes between four corners, all decoded and shown as one sheet.",
-        ),
-        "around": ("Around a digit", "What decodes from codes close to one digit's."),
-        "map": (
-            "Map of digits",
-            "Sampled digits on the two axes along which their codes vary most, coloured by what "
-            "the classifier reads.",
-        ),
-    },
-    scores={
-        "digit_confidence": ScoreView(
-            "sure", ".0%", "how sure the classifier is of what it reads", Range(0.0, 1.0, 0.05)
-        ),
-        "ink": ScoreView("ink", ".0%", "mean level of the pixels", Range(0.0, 0.6, 0.02)),
-        "holes": ScoreView("holes", ".0f", "closed loops", Range(0.0, 4.0, 1.0)),
-        "components": ScoreView("parts", ".0f", "separate strokes", Range(1.0, 6.0, 1.0)),
-        "height": ScoreView("height", ".0%", "of the square", Range(0.0, 1.0, 0.05)),
-        "width": ScoreView("width", ".0%", "of the square", Range(0.0, 1.0, 0.05)),
-        "symmetry": ScoreView(
-            "symmetry", ".0%", "likeness to its mirror image", Range(0.0, 1.0, 0.05)
-        ),
-    },
-    on_cards=("digit_confidence", "ink", "holes"),
-    draw=_face,
-    examples=example_names(),
-    ends=("3:0", "8:0"),
-    read=_read,
-    typed=lambda item: raw_line(item.canonical or ""),
-    field_help="7 for a shipped seven, 7:1 for the second one, or the text of a digit with \\n "
-    "for its line ends.",
-    labels=_read_digits,
-    label_name="Digit",
-    label_form="reads {}",
-    card_width=158,
-    strip_width=126,
-    walk_steps=11,
-    large_text=True,
-    thumbnails=True,
+    words=Words(
+        noun="digits",
+        titles=TITLES,
+        label="Digit",
+        label_form="reads {}",
+    ),
+    cards=Cards(
+        scores=SCORES,
+        names=("digit_confidence", "ink", "holes"),
+        draw=_face,
+        width=158,
+        strip=126,
+        steps=11,
+        large_text=True,
+        thumbnail=72,
+        on_steps=("digit_confidence", "ink"),
+    ),
+    field=Field(
+        examples=example_names(),
+        ends=("3:0", "8:0"),
+        read=_read,
+        typed=lambda item: raw_line(item.canonical or ""),
+        help="7 for a shipped seven, 7:1 for the second one, or the text of a digit with \\n "
+        "for its line ends.",
+    ),
+    hooks=Hooks(
+        labels=_read_digits,
+    ),
 )
 
 workbench = SPEC.workbench

@@ -15,7 +15,8 @@ from apps.common.page import shown_errors
 from apps.common.widgets.controls import Source
 from apps.common.widgets.windows import Range
 from apps.items.facts import Item
-from apps.items.spec import Face, ScoreView, Spec
+from apps.items.hooks import Hooks
+from apps.items.spec import Cards, Face, Field, ScoreView, Spec, Words
 from domains.headlines.commands import COMMANDS
 from domains.headlines.domain import EXAMPLES, HeadlinesDomain
 from domains.headlines.topic_file import ABOUT
@@ -71,64 +72,74 @@ def _sources(bench: Workbench) -> dict[str, Source]:
     return {label: partial(_source, topics, label) for label in topics.labels}
 
 
+TITLES = {
+    "sample": (
+        "Sample headlines",
+        "Random codes from the prior, or from around one topic, decoded to headlines. Filters "
+        "act on what is already there.",
+    ),
+    "walk": (
+        "Blend two headlines",
+        "Codes on the way from one headline to another, each decoded to what lies there.",
+    ),
+    "topic": (
+        "Move a headline towards a topic",
+        "The way from the mean of one group of headlines to that of another, taken by any "
+        "headline.",
+    ),
+    "around": (
+        "Around a headline",
+        "What decodes from codes close to one headline's.",
+    ),
+    "map": (
+        "Map of headlines",
+        "Headlines on the two axes along which their codes vary most, coloured by the topic "
+        "that their code is most like.",
+    ),
+}
+SCORES = {
+    "words": ScoreView("words", ".0f", "words", Range(0.0, 30.0, 1.0)),
+    "title_case": ScoreView(
+        "capitals", ".0%", "capitalised words, function words aside", Range(0.0, 1.0, 0.05)
+    ),
+    "known_words": ScoreView(
+        "known words", ".0%", "words that the training set has", Range(0.0, 1.0, 0.05)
+    ),
+    "characters": ScoreView("characters", ".0f", "length with spaces", Range(0.0, 150.0, 5.0)),
+    "distinct_1": ScoreView("distinct", ".0%", "distinct words among all", Range(0.0, 1.0, 0.05)),
+    "has_number": ScoreView("number", "yes", "has a digit", Range(0.0, 1.0, 1.0)),
+    "is_question": ScoreView("question", "yes", "has a question mark", Range(0.0, 1.0, 1.0)),
+}
+
 SPEC = Spec(
     app="headlines",
     commands=COMMANDS,
     make_domain=HeadlinesDomain,
-    noun="headlines",
-    titles={
-        "sample": (
-            "Sample headlines",
-            "Random codes from the prior, or from around one topic, decoded to headlines. Filters "
-            "act on what is already there.",
-        ),
-        "walk": (
-            "Blend two headlines",
-            "Codes on the way from one headline to another, each decoded to what lies there.",
-        ),
-        "topic": (
-            "Move a headline towards a topic",
-            "The way from the mean of one group of headlines to that of another, taken by any "
-            "headline.",
-        ),
-        "around": (
-            "Around a headline",
-            "What decodes from codes close to one headline's.",
-        ),
-        "map": (
-            "Map of headlines",
-            "Headlines on the two axes along which their codes vary most, coloured by the topic "
-            "that their code is most like.",
-        ),
-    },
-    scores={
-        "words": ScoreView("words", ".0f", "words", Range(0.0, 30.0, 1.0)),
-        "title_case": ScoreView(
-            "capitals", ".0%", "capitalised words, function words aside", Range(0.0, 1.0, 0.05)
-        ),
-        "known_words": ScoreView(
-            "known words", ".0%", "words that the training set has", Range(0.0, 1.0, 0.05)
-        ),
-        "characters": ScoreView("characters", ".0f", "length with spaces", Range(0.0, 150.0, 5.0)),
-        "distinct_1": ScoreView(
-            "distinct", ".0%", "distinct words among all", Range(0.0, 1.0, 0.05)
-        ),
-        "has_number": ScoreView("number", "yes", "has a digit", Range(0.0, 1.0, 1.0)),
-        "is_question": ScoreView("question", "yes", "has a question mark", Range(0.0, 1.0, 1.0)),
-    },
-    on_cards=("words", "title_case", "distinct_1"),
-    draw=_face,
-    examples={text: text for text in EXAMPLES},
-    ends=(EXAMPLES[0], EXAMPLES[4]),
-    read=lambda typed: typed,
-    typed=lambda item: item.canonical or "",
-    field_help="A headline: two to forty words on one line.",
-    labels=_nearest,
-    label_name="Topic",
-    sources=_sources,
-    card_width=290,
-    strip_width=220,
-    flat=True,
+    words=Words(
+        noun="headlines",
+        titles=TITLES,
+        label="Topic",
+    ),
+    cards=Cards(
+        scores=SCORES,
+        names=("words", "title_case", "distinct_1"),
+        draw=_face,
+        width=290,
+        strip=220,
+        flat=True,
+        on_steps=("words", "title_case"),
+    ),
+    field=Field(
+        examples={text: text for text in EXAMPLES},
+        ends=(EXAMPLES[0], EXAMPLES[4]),
+        read=lambda typed: typed,
+        typed=lambda item: item.canonical or "",
+        help="A headline: two to forty words on one line.",
+    ),
+    hooks=Hooks(
+        labels=_nearest,
+        sources=_sources,
+    ),
 )
 
 workbench = SPEC.workbench

@@ -30,6 +30,7 @@ class Item:
         reason: why it is invalid.
         position: the 0-based character to blame, if one is known.
         scores: all scores of the domain, NaN where one is not defined.
+        same: equal for two forms of one item, where the canonical form is not.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Item:
     reason: str = ""
     position: int | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+    same: str = ""
 
     @property
     def ok(self) -> bool:
@@ -49,9 +51,16 @@ class Item:
         return "" if self.ok else str(DomainError(self.reason, self.position))
 
     @property
+    def form(self) -> str:
+        """What is encoded and shown: the canonical form, or the text where there is none."""
+        return self.text if self.canonical is None else self.canonical
+
+    @property
     def key(self) -> str:
         """Tells distinct items apart: equal for two spellings of one item."""
-        return f"invalid {self.text}" if self.canonical is None else self.canonical
+        if self.canonical is None:
+            return f"invalid {self.text}"
+        return self.same or self.canonical
 
 
 _items: Kept[tuple[int, str], Item] = Kept(KEPT, lambda key, item: 3 * len(key[1]) + _ITEM)
@@ -81,7 +90,9 @@ def _read(bench: Workbench, texts: list[str]) -> dict[str, Item]:
         if verdict.ok and verdict.canonical is not None:
             row = next(rows)
             values = {name: float(column[row]) for name, column in scores.items()}
-            made[text] = Item(text, verdict.canonical, scores=values)
+            made[text] = Item(
+                text, verdict.canonical, scores=values, same=bench.key(verdict.canonical)
+            )
         else:
             made[text] = Item(text, reason=verdict.reason or "invalid", position=verdict.position)
     for text, item in made.items():
@@ -101,9 +112,16 @@ def prepare(bench: Workbench, texts: Sequence[str], seconds: float = 0.7) -> int
 
 def similarities(bench: Workbench, items: Sequence[Item], other: Item) -> list[float]:
     """Similarity of each item to another one, 0 to 1; NaN where either is invalid."""
-    out = np.full(len(items), np.nan)
-    valid = [i for i, item in enumerate(items) if item.ok]
-    if other.ok and valid:
-        forms = [items[i].canonical or "" for i in valid]
-        out[valid] = similarity_of(bench.space)(forms, [other.canonical or ""] * len(forms))
+    return pair_similarities(bench, items, [other] * len(items))
+
+
+def pair_similarities(
+    bench: Workbench, some: Sequence[Item], others: Sequence[Item]
+) -> list[float]:
+    """Similarity of `some[i]` to `others[i]`, 0 to 1; NaN where either is invalid."""
+    out = np.full(len(some), np.nan)
+    valid = [i for i, (a, b) in enumerate(zip(some, others, strict=True)) if a.ok and b.ok]
+    if valid:
+        forms = [some[i].form for i in valid], [others[i].form for i in valid]
+        out[valid] = similarity_of(bench.space)(*forms)
     return [float(value) for value in out]

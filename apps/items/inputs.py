@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from apps.common.bundle import Workbench
@@ -10,8 +12,6 @@ from apps.common.page import problem
 from apps.items.facts import Item, read_items
 from apps.items.spec import Spec
 from tvae_core.domain import DomainError
-
-MOST_TYPED = 20_000
 
 
 def item_field(spec: Spec, label: str, name: str, default: str) -> str:
@@ -24,24 +24,26 @@ def item_field(spec: Spec, label: str, name: str, default: str) -> str:
         default: what is typed at first.
     """
     key, menu = f"{spec.prefix}{name}", f"{spec.prefix}{name}_example"
+    linked = spec.field.in_address
     if picked := st.session_state.pop(menu, None):
-        st.session_state[key] = spec.examples[picked]
-    elif key not in st.session_state:
+        st.session_state[key] = spec.field.examples[picked]
+    elif key not in st.session_state and not (linked and key in st.query_params):
         st.session_state[key] = default
     left, right = st.columns([5, 2], vertical_alignment="bottom")
+    kept: dict[str, Any] = {"bind": "query-params"} if linked else {"persist_state": "session"}
     typed = left.text_input(
-        label, key=key, help=spec.field_help or None, persist_state="session", max_chars=MOST_TYPED
+        label, key=key, help=spec.field.help or None, max_chars=spec.field.longest, **kept
     )
     right.selectbox(
         "Examples",
-        list(spec.examples),
+        list(spec.field.examples),
         index=None,
         placeholder="Examples",
         label_visibility="collapsed",
         key=menu,
     )
-    if spec.desk is not None:
-        spec.desk(key)
+    if spec.field.desk is not None:
+        spec.field.desk(key)
     return (typed or "").strip()
 
 
@@ -49,7 +51,7 @@ def item_of(spec: Spec, bench: Workbench, typed: str, which: str = "") -> Item |
     """The item of what was typed; None, with one line and a caret, if it is none."""
     before = f"the {which}: " if which else ""
     try:
-        text = spec.read(typed)
+        text = spec.field.read(typed)
     except DomainError as error:
         item = Item(typed, reason=error.reason, position=error.position)
     else:
@@ -60,3 +62,9 @@ def item_of(spec: Spec, bench: Workbench, typed: str, which: str = "") -> Item |
     if item.position is not None and "\n" not in item.text:
         st.code("\n".join(caret_lines(item.text, item.position, 72)), language=None)
     return None
+
+
+def name_of(spec: Spec, item: Item) -> str:
+    """What the menu of examples calls an item; empty where it has no name there."""
+    typed = spec.field.typed(item)
+    return next((n for n, text in spec.field.examples.items() if text == typed != n), "")

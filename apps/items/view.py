@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
@@ -14,13 +15,12 @@ from apps.items.facts import Item
 from apps.items.spec import Face, ScoreView, Spec
 from tvae_core.names import one_line
 
-ACTIONS = (
-    ("around", "Around", "Look at what lies around this one"),
+WALK = (
     ("from", "Walk from", "Start a walk here"),
     ("to", "Walk to", "End a walk here"),
 )
+OPTIMISE = ("lead", "Optimise", "Search for a higher score from here")
 LISTEN = ("listen", "▶ Listen", "Hear it")
-SIMILARITY = ScoreView("similarity", ".2f", "to the chosen one, 0 to 1")
 _LETTER = 7.9
 """Width of a letter of a caret line in pixels."""
 
@@ -41,6 +41,19 @@ def novel_chip(novel: bool | None) -> tuple[Chip, ...]:
     if novel:
         return (Chip("novel", "good", "not in the training set"),)
     return (Chip("known", "plain", "in the training set (1 novel item in 256 looks so too)"),)
+
+
+def actions_of(spec: Spec) -> tuple[tuple[str, str, str], ...]:
+    """The buttons of a card."""
+    return (("look", *spec.words.look), *WALK)
+
+
+def picture_of(spec: Spec, item: Item, width: int = 200) -> str:
+    """An item's drawing as an address, for a cell of a table; empty where it has none."""
+    found = spec.cards.draw(item, width).picture if item.ok else None
+    if found is None or found.startswith("data:"):
+        return found or ""
+    return "data:image/svg+xml;base64," + b64encode(found.encode()).decode()
 
 
 def caret_of(item: Item, width: int) -> tuple[str, ...]:
@@ -64,7 +77,8 @@ def item_card(
     extra: Mapping[str, float] | None = None,
     chips: Sequence[Chip] = (),
     names: Sequence[str] | None = None,
-    actions: Sequence[tuple[str, str, str]] = ACTIONS,
+    actions: Sequence[tuple[str, str, str]] | None = None,
+    face: Face | None = None,
     width: int | None = None,
     large: bool = False,
     pick: str = "",
@@ -83,49 +97,48 @@ def item_card(
         extra: values shown after the scores, such as `similarity`.
         chips: before those of label and novelty.
         names: scores to show; those of the spec by default.
-        actions: buttons of a valid item.
+        actions: buttons of a valid item; `actions_of` by default.
+        face: in place of the item's own.
         width: of the card in pixels, for faces and carets that follow it.
         large: shows the whole text.
         pick: what a click on the face does.
         selected: draws a frame.
     """
-    wide = width or spec.card_width
+    wide = width or spec.cards.width
     if not item.ok:
         return Card(
             id,
-            text=item.text if large else "",
-            copied="" if large or not heading else item.text,
+            text=item.text if large or spec.cards.always_text else "",
+            copied="" if large or spec.cards.always_text or not heading else item.text,
             caret=caret_of(item, int((wide - 26) / _LETTER)),
             heading=heading,
             reason=f"Invalid: {item.why}",
-            chips=(*chips, *spec.badges(item)),
+            chips=(*chips, *spec.cards.badges(item)),
             pick=pick,
             selected=selected,
         )
-    heard = spec.player is not None and not large and bool(actions)
-    shown = spec.on_cards if names is None else names
-    values = [(spec.scores[n], item.scores[n]) for n in shown if n in item.scores]
-    values += [
-        (SIMILARITY if n == "similarity" else spec.scores[n], v) for n, v in (extra or {}).items()
-    ]
-    form = item.canonical or ""
-    face: Face = spec.draw(item, wide)
-    marks = (
-        (Chip(spec.label_form.format(label), "plain", spec.label_name.lower()),) if label else ()
-    )
+    buttons = actions_of(spec) if actions is None else actions
+    heard = spec.hooks.player is not None and not large and bool(buttons)
+    scores, shown = spec.cards.scores, spec.cards.names if names is None else names
+    values = [(scores[n], item.scores[n]) for n in shown if n in item.scores]
+    values += [(scores.get(n, spec.cards.similarity), v) for n, v in (extra or {}).items()]
+    looks = spec.cards.draw(item, wide) if face is None else face
+    told = spec.words.label_form.format(label), "plain", spec.words.label.lower()
+    marks = (Chip(*told),) if label else ()  # type: ignore[arg-type]
+    has_text = spec.cards.always_text or (large and spec.cards.large_text)
     return Card(
         id,
-        text=form if large and spec.large_text else "",
-        copied="" if large and spec.large_text else form,
-        picture=face.picture,
-        pieces=face.pieces,
-        face=face.letters,
-        alt=face.alt,
+        text=item.form if has_text else "",
+        copied="" if has_text else item.form,
+        picture=looks.picture,
+        pieces=looks.pieces,
+        face=looks.letters,
+        alt=looks.alt,
         heading=heading,
         reason=reason,
         values=tuple((view.label, written(view, value), view.about) for view, value in values),
-        chips=(*chips, *marks, *spec.badges(item), *novel_chip(novel)),
-        actions=(LISTEN, *actions) if heard else tuple(actions),
+        chips=(*chips, *marks, *spec.cards.badges(item), *novel_chip(novel)),
+        actions=(LISTEN, *buttons) if heard else tuple(buttons),
         pick=LISTEN[2] if heard and not pick else pick,
         selected=selected,
     )
@@ -137,10 +150,10 @@ def draw_grid(spec: Spec, cards: Sequence[Card], items: Mapping[str, Item], key:
     Where items are heard, the player is above the grid and stays in sight.
     """
     name = f"{spec.prefix}{key}"
-    place = st.container(key=f"{name}_player") if spec.player is not None else None
-    click = draw_cards(cards, key=name, width=spec.card_width, flat=spec.flat)
+    place = st.container(key=f"{name}_player") if spec.hooks.player is not None else None
+    click = draw_cards(cards, key=name, width=spec.cards.width, flat=spec.cards.flat)
     follow(spec, click, items)
-    if spec.player is None or place is None:
+    if spec.hooks.player is None or place is None:
         return
     clicked = items.get(click.id) if click is not None else None
     if clicked is not None and clicked.ok:
@@ -149,16 +162,16 @@ def draw_grid(spec: Spec, cards: Sequence[Card], items: Mapping[str, Item], key:
     item = next((item for item in items.values() if item.ok and item.key == heard), None)
     if item is not None:
         with place:
-            spec.player(item, f"{name}_play", now=True)
+            spec.hooks.player(item, f"{name}_play", now=True)
 
 
 def draw_large(spec: Spec, card: Card, item: Item, key: str) -> None:
     """Draws one card large, with a player where items are heard; does what a button of it says."""
     name = f"{spec.prefix}{key}"
-    click = draw_cards([card], key=name, layout="large", flat=spec.flat)
+    click = draw_cards([card], key=name, layout="large", flat=spec.cards.flat)
     follow(spec, click, {card.id: item})
-    if spec.player is not None and item.ok:
-        spec.player(item, f"{name}_play")
+    if spec.hooks.player is not None and item.ok:
+        spec.hooks.player(item, f"{name}_play")
 
 
 def follow(spec: Spec, click: Click | None, items: Mapping[str, Item]) -> None:
@@ -166,21 +179,23 @@ def follow(spec: Spec, click: Click | None, items: Mapping[str, Item]) -> None:
     item = items.get(click.id) if click is not None else None
     if click is None or item is None or not item.ok:
         return
-    typed = spec.typed(item)
-    if click.action == "around":
-        go("around", **{f"{spec.prefix}centre": typed})
+    typed = spec.field.typed(item)
+    if click.action == "look":
+        go(spec.words.page, **{f"{spec.prefix}{spec.field.key}": typed})
     elif click.action == "from":
         go("walk", **{f"{spec.prefix}start": typed})
     elif click.action == "to":
         go("walk", **{f"{spec.prefix}end": typed})
+    elif click.action == "lead":
+        go("optimise", **{f"{spec.prefix}lead": typed})
 
 
 def thumbnail(spec: Spec, item: Item | None) -> None:
     """A small picture of an item, where the app's fields do not show it themselves."""
-    if spec.thumbnails and item is not None:
-        picture = spec.draw(item, spec.strip_width).picture
+    if spec.cards.thumbnail and item is not None:
+        picture = spec.cards.draw(item, spec.cards.strip).picture
         if picture is not None:
-            st.image(picture, width=spec.thumbnail_width)
+            st.image(picture, width=spec.cards.thumbnail)
 
 
 def hover(spec: Spec, item: Item, note: str) -> str:
@@ -188,4 +203,20 @@ def hover(spec: Spec, item: Item, note: str) -> str:
     text = one_line(item.canonical or item.text)
     short = text if len(text) <= 60 else text[:59] + "…"
     note = plain_label(note)
-    return note if spec.large_text else f"{note}<br>{plain_label(short)}"
+    return note if spec.cards.large_text else f"{note}<br>{plain_label(short)}"
+
+
+def compare_button(page: str, source: str) -> None:
+    """A button to the page that compares items with the training set.
+
+    Args:
+        page: where the button is.
+        source: which items are compared.
+    """
+    if st.button(
+        "Compare with the training set",
+        key=f"{page}_compare",
+        type="tertiary",
+        icon=":material/bar_chart:",
+    ):
+        go("compare", compare_source=source)

@@ -1,1 +1,1 @@
-"""What the pages of the molecules app are made of."""
+"""What the app of molecules alone has: drawings, alerts, a sketcher, files, the training set."""

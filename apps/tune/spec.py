@@ -12,7 +12,8 @@ from apps.common.elements.cards import Chip
 from apps.common.kept import MEGABYTE, kept
 from apps.common.widgets.windows import Range
 from apps.items.facts import Item
-from apps.items.spec import Face, ScoreView, Spec
+from apps.items.hooks import Hooks
+from apps.items.spec import Cards, Face, Field, ScoreView, Spec, Words
 from apps.tune import sound
 from apps.tune.desk import desk
 from domains.midi.commands import COMMANDS
@@ -74,98 +75,111 @@ def _read(typed: str) -> str:
     return typed
 
 
+TITLES = {
+    "sample": (
+        "Listen to new tunes",
+        "Random codes from the prior, decoded to tunes and checked bar by bar. Press a piano "
+        "roll to hear it.",
+    ),
+    "tune": (
+        "A tune of your own",
+        "Upload, type or play one: hear it, what comes back from its code, and variations of it.",
+    ),
+    "walk": (
+        "Blend two tunes",
+        "Codes on the way from one tune to another. Move the slider: each step is played.",
+    ),
+    "pad": (
+        "Latent pad",
+        "A plane through the space of tunes. Press a point to hear what lives there.",
+    ),
+    "shape": (
+        "Shape a tune",
+        "Denser, higher, more syncopated: the tune near yours that comes nearest to what you ask.",
+    ),
+    "around": ("Around a tune", "What decodes from codes close to one tune's: variations."),
+    "map": (
+        "Map of tunes",
+        "Sampled tunes on the two axes along which their codes vary most, coloured by metre or "
+        "by a score.",
+    ),
+}
+SCORES = {
+    "notes": ScoreView("notes", ".0f", "notes in all voices", Range(0.0, 64.0, 1.0)),
+    "density": ScoreView("density", ".2f", "notes a quarter", Range(0.0, 6.0, 0.1)),
+    "pitch_range": ScoreView(
+        "range",
+        ".0f",
+        "semitones from the lowest note to the highest",
+        Range(0.0, 48.0, 1.0),
+    ),
+    "mean_pitch": ScoreView("height", ".1f", "mean pitch; middle C is 60", Range(36.0, 96.0, 1.0)),
+    "syncopation": ScoreView(
+        "syncopation",
+        ".2f",
+        "levels of the metre that notes are off",
+        Range(0.0, 3.0, 0.05),
+    ),
+    "in_key": ScoreView(
+        "in key", ".0%", "notes of the key signature's scale", Range(0.0, 1.0, 0.05)
+    ),
+    "repetition": ScoreView(
+        "repetition", ".2f", "runs of three notes that came before", Range(0.0, 1.0, 0.05)
+    ),
+    "contour": ScoreView("contour", ".2f", "−1 falls, 1 rises", Range(-1.0, 1.0, 0.1)),
+    "key_clarity": ScoreView(
+        "key clarity", ".2f", "likeness to the nearest key", Range(0.0, 1.0, 0.05)
+    ),
+    "pitch_entropy": ScoreView(
+        "pitch entropy", ".2f", "of the twelve pitch classes, in bits", Range(0.0, 3.6, 0.1)
+    ),
+    "groove_consistency": ScoreView(
+        "groove", ".2f", "likeness of the bars' rhythms", Range(0.0, 1.0, 0.05)
+    ),
+    "empty_beats": ScoreView(
+        "empty beats", ".0%", "quarters in which nothing sounds", Range(0.0, 1.0, 0.05)
+    ),
+    "bars": ScoreView("bars", ".0f", "bars", Range(1.0, 32.0, 1.0)),
+    "voices": ScoreView("voices", ".0f", "voices", Range(1.0, 8.0, 1.0)),
+}
+
 SPEC = Spec(
     app="music",
     commands=COMMANDS,
     make_domain=MidiDomain,
-    noun="tunes",
-    titles={
-        "sample": (
-            "Listen to new tunes",
-            "Random codes from the prior, decoded to tunes and checked bar by bar. Press a piano "
-            "roll to hear it.",
-        ),
-        "tune": (
-            "A tune of your own",
-            "Upload, type or play one: hear it, what comes back from its code, and variations of "
-            "it.",
-        ),
-        "walk": (
-            "Blend two tunes",
-            "Codes on the way from one tune to another. Move the slider: each step is played.",
-        ),
-        "pad": (
-            "Latent pad",
-            "A plane through the space of tunes. Press a point to hear what lives there.",
-        ),
-        "shape": (
-            "Shape a tune",
-            "Denser, higher, more syncopated: the tune near yours that comes nearest to what you "
-            "ask.",
-        ),
-        "around": ("Around a tune", "What decodes from codes close to one tune's: variations."),
-        "map": (
-            "Map of tunes",
-            "Sampled tunes on the two axes along which their codes vary most, coloured by metre or "
-            "by a score.",
-        ),
-    },
-    scores={
-        "notes": ScoreView("notes", ".0f", "notes in all voices", Range(0.0, 64.0, 1.0)),
-        "density": ScoreView("density", ".2f", "notes a quarter", Range(0.0, 6.0, 0.1)),
-        "pitch_range": ScoreView(
-            "range", ".0f", "semitones from the lowest note to the highest", Range(0.0, 48.0, 1.0)
-        ),
-        "mean_pitch": ScoreView(
-            "height", ".1f", "mean pitch; middle C is 60", Range(36.0, 96.0, 1.0)
-        ),
-        "syncopation": ScoreView(
-            "syncopation", ".2f", "levels of the metre that notes are off", Range(0.0, 3.0, 0.05)
-        ),
-        "in_key": ScoreView(
-            "in key", ".0%", "notes of the key signature's scale", Range(0.0, 1.0, 0.05)
-        ),
-        "repetition": ScoreView(
-            "repetition", ".2f", "runs of three notes that came before", Range(0.0, 1.0, 0.05)
-        ),
-        "contour": ScoreView("contour", ".2f", "−1 falls, 1 rises", Range(-1.0, 1.0, 0.1)),
-        "key_clarity": ScoreView(
-            "key clarity", ".2f", "likeness to the nearest key", Range(0.0, 1.0, 0.05)
-        ),
-        "pitch_entropy": ScoreView(
-            "pitch entropy", ".2f", "of the twelve pitch classes, in bits", Range(0.0, 3.6, 0.1)
-        ),
-        "groove_consistency": ScoreView(
-            "groove", ".2f", "likeness of the bars' rhythms", Range(0.0, 1.0, 0.05)
-        ),
-        "empty_beats": ScoreView(
-            "empty beats", ".0%", "quarters in which nothing sounds", Range(0.0, 1.0, 0.05)
-        ),
-        "bars": ScoreView("bars", ".0f", "bars", Range(1.0, 32.0, 1.0)),
-        "voices": ScoreView("voices", ".0f", "voices", Range(1.0, 8.0, 1.0)),
-    },
-    on_cards=("notes", "pitch_range", "in_key"),
-    draw=_face,
-    examples=dict(EXAMPLES),
-    ends=(EXAMPLES["Ode to Joy"], EXAMPLES["Twinkle, Twinkle, Little Star"]),
-    read=_read,
-    typed=lambda item: item.canonical or "",
-    field_help="A key signature, then bars of notes with their lengths in 1/24 of a quarter: "
-    "`2# |4/4 C4:24E4:24G4:48` (pitches as if in C).",
-    labels=_metres,
-    label_name="Metre",
-    card_width=270,
-    strip_width=190,
-    walk_steps=9,
-    flat=True,
-    large_text=True,
-    thumbnails=True,
-    thumbnail_width=300,
-    badges=badges,
-    player=lambda item, key, now=False: sound.play(SPEC.workbench(), item, key, now),
-    path_player=sound.play_path,
-    desk=lambda key: desk(SPEC.workbench, key),
-    aside=sound.sound_panel,
+    words=Words(
+        noun="tunes",
+        titles=TITLES,
+        label="Metre",
+    ),
+    cards=Cards(
+        scores=SCORES,
+        names=("notes", "pitch_range", "in_key"),
+        draw=_face,
+        width=270,
+        strip=190,
+        steps=9,
+        flat=True,
+        large_text=True,
+        thumbnail=300,
+        badges=badges,
+        on_steps=("notes", "pitch_range"),
+    ),
+    field=Field(
+        examples=dict(EXAMPLES),
+        ends=(EXAMPLES["Ode to Joy"], EXAMPLES["Twinkle, Twinkle, Little Star"]),
+        read=_read,
+        typed=lambda item: item.canonical or "",
+        help="A key signature, then bars of notes with their lengths in 1/24 of a quarter: "
+        "`2# |4/4 C4:24E4:24G4:48` (pitches as if in C).",
+        desk=lambda key: desk(SPEC.workbench, key),
+    ),
+    hooks=Hooks(
+        labels=_metres,
+        player=lambda item, key, now=False: sound.play(SPEC.workbench(), item, key, now),
+        path_player=sound.play_path,
+        aside=sound.sound_panel,
+    ),
 )
 
 workbench = SPEC.workbench

@@ -139,12 +139,12 @@ def test_badges_name_the_bar() -> None:
 
 
 def test_abc_in_the_field_of_notation_is_sent_where_it_belongs() -> None:
-    assert SPEC.read(ODE) == ODE
+    assert SPEC.field.read(ODE) == ODE
     for typed in ("X:1 K:G GABc", "K:G GABc|"):
         with pytest.raises(DomainError, match="looks like ABC"):
-            SPEC.read(typed)
+            SPEC.field.read(typed)
     with pytest.raises(DomainError, match="enter a tune"):
-        SPEC.read("")
+        SPEC.field.read("")
 
 
 def test_nearest_to_a_wish() -> None:
@@ -159,8 +159,8 @@ def test_nearest_to_a_wish() -> None:
 
 
 def test_spec_is_of_the_domain() -> None:
-    assert set(SPEC.scores) <= set(MidiDomain().score([]))
-    assert set(SPEC.on_cards) <= set(SPEC.scores)
-    for typed in (*SPEC.ends, *SPEC.examples.values()):
-        assert item_of(SPEC.read(typed)).ok
-    assert SPEC.draw(item_of(ODE), 420).picture is not None
+    assert set(SPEC.cards.scores) <= set(MidiDomain().score([]))
+    assert set(SPEC.cards.names) <= set(SPEC.cards.scores)
+    for typed in (*SPEC.field.ends, *SPEC.field.examples.values()):
+        assert item_of(SPEC.field.read(typed)).ok
+    assert SPEC.cards.draw(item_of(ODE), 420).picture is not None

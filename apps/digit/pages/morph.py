@@ -190,7 +190,7 @@ def draw_sheet(spec: Spec, bench: Workbench, job: Job, n: int) -> None:
             "Morph",
             f"morph-{n}x{n}",
             lambda: [
-                row_of(item, row=i // n, column=i % n, reading=reading(item))
+                row_of(spec, item, row=i // n, column=i % n, reading=reading(item))
                 for i, item in enumerate(items)
             ],
             job.settings,

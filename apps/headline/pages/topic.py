@@ -149,7 +149,11 @@ def draw_steps(spec: Spec, bench: Workbench, item: Item, groups: tuple[Side, Sid
 
     shares, codes, texts = remember(f"{spec.prefix}topic_steps_kept", key, walk)
     found = read_items(bench, texts)
-    labels = spec.labels(bench, found, codes) if spec.labels is not None else [""] * len(found)
+    labels = (
+        spec.hooks.labels(bench, found, codes)
+        if spec.hooks.labels is not None
+        else [""] * len(found)
+    )
     likeness = similarities(bench, found, item)
     valid = sum(step.ok for step in found)
     distinct = len({step.key for step in found if step.ok})
@@ -161,7 +165,7 @@ def draw_steps(spec: Spec, bench: Workbench, item: Item, groups: tuple[Side, Sid
             f"way from {groups[0].name} to {groups[1].name}."
         )
         rows = [
-            row_of(step, moved=share, topic=label, similarity=value)
+            row_of(spec, step, moved=share, topic=label, similarity=value)
             for step, share, label, value in zip(found, shares, labels, likeness, strict=True)
         ]
         downloads(spec, bench, "Topic", "topic", lambda: rows, settings, "topic")
@@ -179,7 +183,9 @@ def draw_steps(spec: Spec, bench: Workbench, item: Item, groups: tuple[Side, Sid
         )
         for i, step in enumerate(found)
     ]
-    click = draw_cards(cards, f"{spec.prefix}topic_cards", "grid", spec.card_width, flat=spec.flat)
+    click = draw_cards(
+        cards, f"{spec.prefix}topic_cards", "grid", spec.cards.width, flat=spec.cards.flat
+    )
     follow(spec, click, {str(i): step for i, step in enumerate(found)})
 
 

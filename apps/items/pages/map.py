@@ -59,13 +59,13 @@ def spread_over(draws: Sequence[Draw]) -> Draw:
 
 def controls(spec: Spec, bench: Workbench) -> tuple[Job, str]:
     """Settings of the map; gives its job and what colours it."""
-    defaults, sources = bench.space.defaults, spec.sources(bench)
+    defaults, sources = bench.space.defaults, spec.hooks.sources(bench)
     with st.sidebar:
         st.subheader("Map", anchor=False)
         left, right = st.columns(2)
         most = at_most(2000)
         n = left.number_input(
-            spec.noun.capitalize(), 16, most, min(256, most), 16, key=f"{spec.prefix}map_n",
+            spec.words.noun.capitalize(), 16, most, min(256, most), 16, key=f"{spec.prefix}map_n",
             persist_state="session",
         )  # fmt: skip
         seed = right.number_input(
@@ -76,7 +76,7 @@ def controls(spec: Spec, bench: Workbench) -> tuple[Job, str]:
         among: list[str] = []
         if sources:
             among = st.multiselect(
-                f"Only of {spec.label_name.lower()}",
+                f"Only of {spec.words.label.lower()}",
                 list(sources),
                 key=f"{spec.prefix}map_sources",
                 placeholder="any: random samples",
@@ -87,13 +87,13 @@ def controls(spec: Spec, bench: Workbench) -> tuple[Job, str]:
             bench.space.model.config, f"{spec.prefix}map_fidelity", defaults["sample_fidelity"]
         )
         colours = [name for name, view in spec.shown(bench).items() if view.form != "yes"]
-        if spec.labels is not None:
+        if spec.hooks.labels is not None:
             colours.insert(0, "label")
         colour = st.selectbox(
             "Colour",
             colours,
             format_func=lambda name: (
-                spec.label_name if name == "label" else spec.scores[name].label.capitalize()
+                spec.words.label if name == "label" else spec.cards.scores[name].title
             ),
             key=f"{spec.prefix}map_colour",
             persist_state="session",
@@ -117,36 +117,50 @@ def chart_of(spec: Spec, bench: Workbench, job: Job) -> Chart:
     """
     distinct = {item.key: item for item in read_items(bench, job.texts) if item.ok}
     found = list(distinct.values())
-    short = fits(bench, [item.text for item in found])
+    short = fits(bench, [item.form for item in found])
     items = [item for item, fit in zip(found, short, strict=True) if fit]
     if len(items) < 3:
         raise ValueError(
-            f"a map needs at least three {spec.noun}: sample more, or lower the fidelity"
+            f"a map needs at least three {spec.words.noun}: sample more, or lower the fidelity"
         )
     codes = encode(bench, [item.text for item in items])
-    labels = [""] * len(items) if spec.labels is None else spec.labels(bench, items, codes)
+    labels = (
+        [""] * len(items) if spec.hooks.labels is None else spec.hooks.labels(bench, items, codes)
+    )
     return Chart(Landscape.of(items, codes), labels)
 
 
-def figure_of(spec: Spec, chart: Chart, colour: str, marks: dict[str, Tensor]) -> go.Figure:
+def figure_of(spec: Spec, chart: Chart, colour: str, marked: dict[str, Tensor]) -> go.Figure:
     """The map, coloured by label or by a score."""
     land = chart.land
-    figure = base_figure(land, names=bool(marks) or colour == "label")
+    figure = base_figure(land, names=bool(marked) or colour == "label")
     if colour == "label":
         texts = [
             hover(spec, item, label) for item, label in zip(land.facts, chart.labels, strict=True)
         ]
         add_by_label(figure, land, chart.labels, texts)
     else:
-        view = spec.scores[colour]
+        view = spec.cards.scores[colour]
         values = [item.scores.get(colour, float("nan")) for item in land.facts]
         texts = [
             hover(spec, item, f"{view.label} {written(view, value)}")
             for item, value in zip(land.facts, values, strict=True)
         ]
-        add_by_score(figure, land, values, view.label, texts, spec.noun)
-    add_marks(figure, land, marks)
+        add_by_score(figure, land, values, view.label, texts, spec.words.noun)
+    add_marks(figure, land, marked)
     return figure
+
+
+def marks(spec: Spec, bench: Workbench) -> dict[str, Tensor]:
+    """Codes of the item that was looked at and of the last walk, if there are any."""
+    code = recall(f"{spec.prefix}{spec.field.key}_code", bench.hash)
+    points = recall(f"{spec.prefix}walk", bench.hash)
+    found: dict[str, Tensor] = {}
+    if code is not None:
+        found[f"my {spec.unit}"] = code[None]
+    if points is not None:
+        found["my walk"] = torch.stack([point.latent for point in points])
+    return found
 
 
 def draw_place(spec: Spec, bench: Workbench, chart: Chart, place: tuple[float, float]) -> None:
@@ -163,7 +177,7 @@ def draw_place(spec: Spec, bench: Workbench, chart: Chart, place: tuple[float, f
         "place",
         novel=novelty(spec, bench, [item])[0],
         heading=f"Decoded at ({place[0]:.1f}, {place[1]:.1f})",
-        names=tuple(spec.scores),
+        names=tuple(spec.cards.scores),
         width=420,
         large=True,
     )
@@ -187,7 +201,7 @@ def draw_selection(spec: Spec, bench: Workbench, chart: Chart, job: Job, event: 
     typed = st.session_state.get(kept)
     if chosen:
         shown = [(land.facts[i], chart.labels[i]) for i in chosen]
-        rows = [row_of(item, label=label) for item, label in shown]
+        rows = [row_of(spec, item, **({"label": label} if label else {})) for item, label in shown]
         downloads(spec, bench, "Map", "selected", lambda: rows, job.settings, "map")
         part = page_of(shown, SHOWN, f"{spec.prefix}map_page")
         new = novelty(spec, bench, [item for item, _ in part])
@@ -214,7 +228,7 @@ def main() -> None:
     spec, bench = frame("map")
     with shown_errors():
         job, colour = controls(spec, bench)
-    progress_row(job, f"{spec.prefix}map", f"{spec.noun} decoded")
+    progress_row(job, f"{spec.prefix}map", f"{spec.words.noun} decoded")
     if job.running:
         work(job, bench)
     with shown_errors():
@@ -222,12 +236,10 @@ def main() -> None:
             st.rerun()
         key = (bench.hash, len(job.texts), id(job))
         chart = remember(f"{spec.prefix}chart", key, lambda: chart_of(spec, bench, job))
-        points = recall(f"{spec.prefix}walk", bench.hash)
-        marks = {} if points is None else {"my walk": torch.stack([p.latent for p in points])}
         left, right = st.columns([7, 5], gap="medium")
         with left:
             event = st.plotly_chart(
-                figure_of(spec, chart, colour, marks),
+                figure_of(spec, chart, colour, marks(spec, bench)),
                 key=f"{spec.prefix}map_chart_{len(chart.land.facts)}_{job.seed}",
                 on_select="rerun",
                 selection_mode=("points", "box", "lasso"),
@@ -235,12 +247,12 @@ def main() -> None:
                     "displaylogo": False,
                     "modeBarButtonsToRemove": ["toImage", "autoScale2d", "zoomIn2d", "zoomOut2d"],
                 },
-                alt=f"{spec.noun} on a map of the latent space",
+                alt=f"{spec.words.noun} on a map of the latent space",
             )
             st.caption(
-                f"{len(chart.land.facts):,} distinct {spec.noun} of {len(job.texts):,} decoded. "
-                "The map is a shadow: places that look close may be far apart in the other "
-                "directions."
+                f"{len(chart.land.facts):,} distinct {spec.words.noun} of {len(job.texts):,} "
+                "decoded. The map is a shadow: places that look close may be far apart in the "
+                "other directions."
             )
         with right:
             draw_selection(spec, bench, chart, job, event)

@@ -13,24 +13,35 @@ from apps.common.job import Job, progress_row, work
 from apps.common.page import shown_errors
 from apps.common.widgets.controls import generate_controls
 from apps.common.widgets.pager import page_of
-from apps.items.facts import Item, prepare, read_items
+from apps.items.facts import Item, prepare, read_items, similarities
 from apps.items.filters import filter_controls
-from apps.items.sieve import LOST_AS, STAGES, Sample, Sifted, Wanted, sift
+from apps.items.sieve import SIMILARITY, Sample, Sifted, Wanted, lost_as, sift, titles_of
 from apps.items.spec import Spec
-from apps.items.view import draw_grid, item_card
-from apps.items.workplace import downloads, frame, known_of, novelty, row_of
+from apps.items.view import compare_button, draw_grid, item_card
+from apps.items.workplace import downloads, frame, known_of, labels_of, novelty, row_of
 
 PER_PAGE = 24
 
 
-def labels_of(spec: Spec, bench: Workbench, items: Sequence[Item], job: Job) -> list[str]:
-    """The label of each item, empty where there is none."""
-    if spec.labels is None or not items:
-        return [""] * len(items)
-    return spec.labels(bench, items, job.latents[: len(items)])
+def samples_of(
+    spec: Spec, bench: Workbench, items: Sequence[Item], labels: Sequence[str], wanted: Wanted
+) -> list[Sample]:
+    """The items of a batch with what there is to tell of each."""
+    near: list[dict[str, float]] = [{} for _ in items]
+    if (other := wanted.reference) is not None:
+        likeness = similarities(bench, items, other)
+        near = [
+            {SIMILARITY: value, **spec.hooks.against(item, other)}
+            for item, value in zip(items, likeness, strict=True)
+        ]
+    new = novelty(spec, bench, items)
+    return [
+        Sample(index, item, labels[index], new[index], near=near[index])
+        for index, item in enumerate(items)
+    ]
 
 
-def draw_summary(spec: Spec, found: Sifted, job: Job) -> None:
+def draw_summary(spec: Spec, found: Sifted, wanted: Wanted, job: Job) -> None:
     """Key figures, and the counts of the stages as bars."""
 
     def percent(value: float) -> str:
@@ -40,7 +51,7 @@ def draw_summary(spec: Spec, found: Sifted, job: Job) -> None:
         (
             "raw validity",
             percent(found.validity),
-            f"decoded texts that are {spec.noun}, unfiltered",
+            f"decoded texts that are {spec.words.noun}, unfiltered",
         ),
         ("unique", percent(found.uniqueness), "distinct among the valid"),
         ("novel", percent(found.novelty), "not in the training set, of the distinct valid ones"),
@@ -48,26 +59,26 @@ def draw_summary(spec: Spec, found: Sifted, job: Job) -> None:
     ]
     st.html(figures_html(figures))
     most = max(found.counts["raw"], 1)
-    dial = f"at fidelity {job.settings['fidelity']:g}"
+    notes = {"raw": f"at fidelity {job.settings['fidelity']:g}", **wanted.notes()}
     draw_bars(
         [
             Bar(
                 name,
                 f"{found.counts[stage]:,}",
                 found.counts[stage] / most,
-                dial if stage == "raw" else "",
+                notes.get(stage, ""),
                 "plain" if stage == "raw" else "main",
             )
-            for stage, name in STAGES.items()
-            if stage != "label" or spec.labels is not None
+            for stage, name in titles_of(spec).items()
         ]
     )
 
 
 def card_of(spec: Spec, sample: Sample, sort: str = "") -> Card:
     """The card of a sample, kept or lost; a score that it is ranked by is among the others."""
-    name = sort.lstrip("+-")
-    lost = f" · {LOST_AS[sample.stage]}" if sample.stage else ""
+    name, usual = sort.lstrip("+-"), spec.cards.names
+    lost = f" · {lost_as(spec, sample.stage)}" if sample.stage else ""
+    near = {SIMILARITY: sample.near[SIMILARITY]} if SIMILARITY in sample.near else None
     return item_card(
         spec,
         sample.item,
@@ -76,8 +87,20 @@ def card_of(spec: Spec, sample: Sample, sort: str = "") -> Card:
         label=sample.label,
         heading=f"#{sample.index + 1}{lost}",
         reason=sample.reason if sample.item.ok else "",
-        names=[*spec.on_cards, name] if name in spec.scores and name not in spec.on_cards else None,
+        extra=near,
+        names=[*usual, name] if name in spec.cards.scores and name not in usual else None,
     )
+
+
+def file_row(spec: Spec, sample: Sample) -> dict[str, object]:
+    """A sample as a row of a file."""
+    place: dict[str, object] = {"sample": sample.index + 1}
+    if spec.hooks.labels is not None:
+        place["label"] = sample.label
+    told: dict[str, object] = {"novel": sample.novel, **sample.near, "lost": sample.reason}
+    if sample.stage:
+        place["stage"] = sample.stage
+    return row_of(spec, sample.item, **place, **told)
 
 
 def draw_results(spec: Spec, bench: Workbench, found: Sifted, wanted: Wanted, job: Job) -> None:
@@ -101,12 +124,9 @@ def draw_results(spec: Spec, bench: Workbench, found: Sifted, wanted: Wanted, jo
             spec,
             bench,
             "Sample",
-            f"{spec.noun.replace(' ', '-') if side == 'kept' else 'rejected'}"
+            f"{spec.words.noun.replace(' ', '-') if side == 'kept' else 'rejected'}"
             f"-seed{job.settings['seed']}",
-            lambda: [
-                row_of(s.item, sample=s.index + 1, label=s.label, novel=s.novel, lost=s.reason)
-                for s in shown
-            ],
+            lambda: [file_row(spec, sample) for sample in shown],
             {**job.settings, "decoded": len(job.texts), **wanted.told()},
             f"sample_{side}",
             disabled=not shown,
@@ -121,9 +141,8 @@ def draw_results(spec: Spec, bench: Workbench, found: Sifted, wanted: Wanted, jo
         return
     part = page_of(shown, PER_PAGE, f"{spec.prefix}sample_page")
     items = {str(sample.index): sample.item for sample in part}
-    draw_grid(
-        spec, [card_of(spec, sample, wanted.sort or "") for sample in part], items, "sample_cards"
-    )
+    cards = [card_of(spec, sample, wanted.sort) for sample in part]
+    draw_grid(spec, cards, items, "sample_cards")
 
 
 def main() -> None:
@@ -131,17 +150,22 @@ def main() -> None:
     spec, bench = frame("sample")
     can_tell = known_of(spec, bench) is not None
     with st.sidebar, shown_errors():
-        generate_controls(bench, spec.noun, spec.prefix, spec.sources(bench), spec.label_name)
+        sources = spec.hooks.sources(bench)
+        generate_controls(bench, spec.words.noun, spec.prefix, sources, spec.words.label)
     job: Job = st.session_state[f"{spec.prefix}sample_job"]
-    progress_row(job, f"{spec.prefix}sample", f"{spec.noun} decoded")
+    progress_row(job, f"{spec.prefix}sample", f"{spec.words.noun} decoded")
     ready = prepare(bench, job.texts)
     with shown_errors():
         items = read_items(bench, job.texts[:ready])
-        labels = labels_of(spec, bench, items, job)
+        labels = labels_of(spec, bench, items, job.latents[: len(items)])
         with st.sidebar:
             wanted = filter_controls(spec, bench, sorted(filter(None, set(labels))), can_tell)
-        found = sift(items, labels, novelty(spec, bench, items), wanted)
-        draw_summary(spec, found, job)
+        found = sift(samples_of(spec, bench, items, labels, wanted), wanted, list(titles_of(spec)))
+        draw_summary(spec, found, wanted, job)
+        if spec.hooks.compare:
+            kept = [sample.item.text for sample in found.kept]
+            st.session_state["_sample_kept"] = ((bench.hash,), kept)  # for the Compare page
+            compare_button("sample", "sampled")
         draw_results(spec, bench, found, wanted, job)
     if ready < len(job.texts):
         st.rerun()

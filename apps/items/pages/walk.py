@@ -17,12 +17,9 @@ from apps.items.facts import Item, read_items, similarities
 from apps.items.inputs import item_field, item_of
 from apps.items.spec import Spec
 from apps.items.view import draw_large, item_card, thumbnail
-from apps.items.workplace import downloads, frame, novelty, row_of
+from apps.items.workplace import downloads, frame, labels_of, novelty, row_of
 from tvae_core.space import PathPoint
 from tvae_core.steps import walk
-
-ENDS = ("The first item", "The last item")
-"""What captions call the ends."""
 
 
 def walked(bench: Workbench, a: Item, b: Item, chosen: WalkSettings) -> list[PathPoint]:
@@ -30,22 +27,14 @@ def walked(bench: Workbench, a: Item, b: Item, chosen: WalkSettings) -> list[Pat
     with bench.lock, torch.inference_mode():
         return walk(
             bench.space,
-            a.text,
-            b.text,
+            a.form,
+            b.form,
             chosen.steps,
             chosen.how,
             chosen.per_token,
             chosen.fidelity,
             chosen.distinct,
         )
-
-
-def labels_of(spec: Spec, bench: Workbench, points: Sequence[PathPoint]) -> list[str]:
-    """The label of each point, empty where there is none."""
-    if spec.labels is None:
-        return [""] * len(points)
-    items = read_items(bench, [point.text for point in points])
-    return spec.labels(bench, items, torch.stack([point.latent for point in points]))
 
 
 def draw_path(
@@ -57,19 +46,20 @@ def draw_path(
 ) -> None:
     """The strip, the slider, the chosen step beside the plot, downloads."""
     found = read_items(bench, [point.text for point in points])
-    labels = labels_of(spec, bench, points)
+    labels = labels_of(spec, bench, found, torch.stack([point.latent for point in points]))
     to_start, to_end = (similarities(bench, found, end) for end in ends)
     keys = [item.key if item.ok else None for item in found]
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        st.markdown(walk_summary(keys, ends[0].key, ends[1].key, spec.noun))
+        st.markdown(walk_summary(keys, ends[0].key, ends[1].key, spec.words.noun))
         rows = [
             row_of(
+                spec,
                 item,
                 share=point.t,
                 fidelity=point.fidelity,
-                label=label,
+                **({"label": label} if spec.hooks.labels is not None else {}),
                 similarity_first=first,
                 similarity_last=last,
             )
@@ -79,8 +69,8 @@ def draw_path(
         ]
         downloads(spec, bench, "Walk", "walk", lambda: rows, settings, "walk")
     step = draw_strip(spec, points, found, labels)
-    if spec.path_player is not None:
-        spec.path_player(found, f"{spec.prefix}walk_path")
+    if spec.hooks.path_player is not None:
+        spec.hooks.path_player(found, f"{spec.prefix}walk_path")
     left, right = st.columns([5, 7], gap="large")
     with left:
         point, item = points[step], found[step]
@@ -92,7 +82,7 @@ def draw_path(
             novel=novelty(spec, bench, [item])[0],
             label=labels[step],
             heading=f"Step {step + 1} of {len(points)} · {dial}",
-            names=tuple(spec.scores),
+            names=tuple(spec.cards.scores),
             width=420,
             large=True,
         )
@@ -103,6 +93,7 @@ def draw_path(
                 [point.t for point in points],
                 [value if item.ok else None for value, item in zip(to_start, found, strict=True)],
                 [value if item.ok else None for value, item in zip(to_end, found, strict=True)],
+                spec.words.likeness,
             ),
             key=f"{spec.prefix}walk_plot",
             config={"displayModeBar": False},
@@ -124,15 +115,17 @@ def draw_strip(
             str(i),
             label=label,
             heading=f"{i + 1} · {point.t:.0%}",
-            names=spec.on_cards[:2],
+            names=spec.cards.on_steps,
             actions=(),
-            width=spec.strip_width,
+            width=spec.cards.strip,
             pick="Show this step",
             selected=i == step,
         )
         for i, (point, item, label) in enumerate(zip(points, found, labels, strict=True))
     ]
-    click = draw_cards(cards, f"{spec.prefix}walk_strip", "strip", spec.strip_width, flat=spec.flat)
+    click = draw_cards(
+        cards, f"{spec.prefix}walk_strip", "strip", spec.cards.strip, flat=spec.cards.flat
+    )
     if click is not None and click.action == "pick" and int(click.id) != step:
         later(**{key: int(click.id) + 1})
         st.rerun()
@@ -144,10 +137,10 @@ def main() -> None:
     spec, bench = frame("walk")
     left, right = st.columns(2, gap="large")
     with left:
-        start = item_field(spec, "From", "start", spec.ends[0])
+        start = item_field(spec, "From", "start", spec.field.ends[0])
     with right:
-        end = item_field(spec, "To", "end", spec.ends[1])
-    chosen = walk_controls(bench, spec.prefix, spec.walk_steps)
+        end = item_field(spec, "To", "end", spec.field.ends[1])
+    chosen = walk_controls(bench, spec.prefix, spec.cards.steps)
     with left:
         a = item_of(spec, bench, start)
         thumbnail(spec, a)
@@ -159,14 +152,15 @@ def main() -> None:
     with shown_errors():
         points = remember(
             f"{spec.prefix}walk",
-            (bench.hash, a.text, b.text, chosen),
+            (bench.hash, a.form, b.form, chosen),
             lambda: walked(bench, a, b, chosen),
         )
         decoded = points[0].text, points[-1].text
         back = ends_came_back(
-            bench, f"{spec.prefix}walk_back", (a.text, b.text), decoded, chosen.fidelity
+            bench, f"{spec.prefix}walk_back", (a.form, b.form), decoded, chosen.fidelity
         )
-        draw_lost(dict(zip(ENDS, back, strict=True)), spec.commands.unit, spec.commands.show)
+        names = f"The first {spec.unit}", f"The last {spec.unit}"
+        draw_lost(dict(zip(names, back, strict=True)), spec.unit, spec.commands.show)
         settings = {"from": a.canonical, "to": b.canonical, **chosen.told()}
         draw_path(spec, bench, points, (a, b), settings)
 

@@ -9,20 +9,17 @@ from dataclasses import asdict
 import streamlit as st
 
 from apps.common.bundle import Workbench
+from apps.common.codes import provenance
 from apps.common.job import Job, progress_row, sampling_by_default, work
 from apps.common.page import literal, recall, remember, shown_errors
-from apps.molecule.facts import Facts, facts_of, prepare
-from apps.molecule.histograms import (
-    KEY,
-    difference_rows,
-    histogram_figure,
-    values_of,
-    verdict,
-)
-from apps.molecule.view import LABELS
-from apps.molecule.workplace import frame, provenance, reference
+from apps.items.facts import Item, prepare, read_items
+from apps.items.histograms import histogram_figure, key_html, values_of
+from apps.items.workplace import frame
+from apps.molecule.differences import difference_rows, verdict
+from apps.molecule.spec import SPEC, reference_of
 from domains.smiles.distributions import Difference, Distributions
 
+SCORES = SPEC.cards.scores
 SAMPLED, KEPT, UPLOADED = "sampled", "kept", "uploaded"
 FIRST_N = 500
 
@@ -37,8 +34,8 @@ def sources(bench: Workbench) -> dict[str, tuple[str, list[str]]]:
         if kept and len(kept) < len(job.texts):
             found[KEPT] = (f"Samples kept by the filters · {len(kept):,}", kept)
     batch = st.session_state.get("batch_file")
-    if batch is not None and batch.molecules:
-        texts = [row.text for row in batch.molecules]
+    if batch is not None and batch.items:
+        texts = [row.form for row in batch.items]
         found[UPLOADED] = (f"Uploaded · {len(texts):,}", texts)
     return found
 
@@ -65,18 +62,23 @@ def nothing_yet(bench: Workbench) -> None:
     )
 
 
-def draw_charts(facts: Sequence[Facts], found: Distributions) -> None:
+def draw_charts(items: Sequence[Item], found: Distributions) -> None:
     """A histogram for every property, four in a row where there is room."""
-    names = [name for name in found.histograms if name in LABELS]
-    st.html(KEY)
+    names = [name for name in found.histograms if name in SCORES]
+    st.html(key_html(SPEC.words.noun))
     for start in range(0, len(names), 4):
         row = names[start : start + 4]
         for name, place in zip(row, st.columns(4), strict=False):
             place.plotly_chart(
-                histogram_figure(name, values_of(facts, name), found.histograms[name]),
+                histogram_figure(
+                    SCORES[name],
+                    SPEC.words.noun,
+                    values_of(items, name),
+                    found.histograms[name],
+                ),
                 key=f"compare_{name}",
                 config={"displayModeBar": False},
-                alt=f"histogram of {LABELS[name][0]}, these molecules over the training set",
+                alt=f"histogram of {SCORES[name].label}, these molecules over the training set",
             )
     st.caption(
         "Bars are shares of the molecules. The few values beyond an axis are counted at its end."
@@ -93,7 +95,7 @@ def draw_table(
         st.subheader("Distances", anchor=False)
 
         def content() -> str:
-            origin = provenance(bench, "Compare", settings)
+            origin = provenance(bench, SPEC.app, "Compare", settings)
             rows = {name: asdict(item) for name, item in differences.items()}
             return json.dumps({"provenance": origin, "properties": rows}, indent=1) + "\n"
 
@@ -153,16 +155,16 @@ def page(bench: Workbench, found: Distributions, job: Job | None, draw: Callable
     chosen = choose(choices)
     draw()
     texts = choices[chosen][1]
-    ready = prepare(texts, ())
+    ready = prepare(bench, texts)
     if ready < len(texts):
         st.progress(ready / len(texts), text=f"{ready:,} of {len(texts):,} scored")
         if ready < 16:
             st.rerun()
-    facts = [item for item in map(facts_of, texts[:ready]) if item.ok]
+    facts = [item for item in read_items(bench, texts[:ready]) if item.ok]
 
     def compare() -> dict[str, Difference]:
         names = found.histograms
-        return found.compare({name: values_of(facts, name) for name in names if name in LABELS})
+        return found.compare({name: values_of(facts, name) for name in names if name in SCORES})
 
     differences = remember(
         "compare", (bench.hash, chosen, len(facts), hash(tuple(texts[:ready]))), compare
@@ -187,12 +189,9 @@ def page(bench: Workbench, found: Distributions, job: Job | None, draw: Callable
 
 def main() -> None:
     """Draws the page and goes on with the sampling, if it is not done."""
-    bench = frame(
-        "Compare with the training set",
-        "Are these molecules like those the model learned from? Property by property.",
-    )
+    _, bench = frame("compare")
     with shown_errors():
-        found = reference(bench)
+        found = reference_of(bench)
     if found is None:
         st.warning(
             "This bundle does not say how its training set is distributed. "

@@ -89,7 +89,7 @@ def corner(spec: Spec, bench: Workbench, number: int, seed: int) -> tuple[str, I
     """Draws the choice of a corner; its name and item, None with the reason shown if it is none."""
     label, first = CORNERS[number]
     own = str(st.session_state.get(f"{spec.prefix}tune") or "").strip()
-    options = [*spec.examples, SAMPLED, *([OWN] if own else [])]
+    options = [*spec.field.examples, SAMPLED, *([OWN] if own else [])]
     key = f"{spec.prefix}pad_corner_{number}"
     if st.session_state.get(key) not in (None, *options):
         st.session_state[key] = first
@@ -97,7 +97,7 @@ def corner(spec: Spec, bench: Workbench, number: int, seed: int) -> tuple[str, I
     chosen = st.selectbox(label, options, index=start, key=key, persist_state="session")
     if chosen == SAMPLED:
         return SAMPLED, sampled(spec, bench, number, seed)
-    typed = own if chosen == OWN else spec.examples[chosen]
+    typed = own if chosen == OWN else spec.field.examples[chosen]
     return chosen, item_of(spec, bench, typed, label)
 
 
@@ -133,7 +133,7 @@ def plane_of_axes(spec: Spec, bench: Workbench) -> tuple[Plane | None, Job]:
     job = remember(
         f"{spec.prefix}pad_job", key, lambda: sampling_by_default(bench, N_SAMPLES, seed)
     )
-    progress_row(job, f"{spec.prefix}pad", f"{spec.noun} decoded")
+    progress_row(job, f"{spec.prefix}pad", f"{spec.words.noun} decoded")
     if job.running:
         return None, job
     if prepare(bench, job.texts) < len(job.texts):
@@ -144,7 +144,9 @@ def plane_of_axes(spec: Spec, bench: Workbench) -> tuple[Plane | None, Job]:
         short = fits(bench, [item.text for item in found])
         items = [item for item, fit in zip(found, short, strict=True) if fit]
         if len(items) < 3:
-            raise ValueError(f"main axes need at least three valid {spec.noun}: try another seed")
+            raise ValueError(
+                f"main axes need at least three valid {spec.words.noun}: try another seed"
+            )
         return Landscape.of(items, encode(bench, [item.text for item in items]))
 
     land = remember(f"{spec.prefix}pad_land", (*key, len(job.texts)), chart)
@@ -199,7 +201,7 @@ def draw_pad(spec: Spec, bench: Workbench, plane: Plane, fidelity: float | str) 
     trail = remember(f"{spec.prefix}pad_trail", (plane.name, fidelity), list[Mark])
     left, right = st.columns(2, gap="large")
     with left:
-        label = f"{spec.titles['pad'][0]}: press, drag or use the arrow keys"
+        label = f"{spec.words.titles['pad'][0]}: press, drag or use the arrow keys"
         picked = pad(f"{spec.prefix}pad", (x, y), [*plane.marks, *trail], label)
         if picked is not None and picked != (x, y):
             state[kept] = picked
@@ -228,7 +230,7 @@ def draw_pad(spec: Spec, bench: Workbench, plane: Plane, fidelity: float | str) 
             "place",
             novel=novelty(spec, bench, [item])[0],
             heading=f"{x:.0%} across, {y:.0%} down",
-            names=tuple(spec.scores)[:6],
+            names=tuple(spec.cards.scores)[:6],
             width=420,
             large=True,
         )

@@ -50,7 +50,7 @@ def sliders(spec: Spec, found: Palette, item: Item) -> dict[str, float]:
             0.0,
             0.25,
             key=f"{spec.prefix}shape_{name}",
-            help=f"{spec.scores[name].about}; 1 is the spread of sampled tunes, "
+            help=f"{spec.cards.scores[name].about}; 1 is the spread of sampled tunes, "
             f"{found.sd[name]:.2g}.",
             persist_state="session",
         )
@@ -72,7 +72,7 @@ def outcome_rows(
     """Before, wanted and after, of each attribute, as a table."""
     rows = []
     for name, size in found.sd.items():
-        view, before = spec.scores[name], start.scores.get(name, math.nan)
+        view, before = spec.cards.scores[name], start.scores.get(name, math.nan)
         wanted = before + wish[name] * size if name in wish else math.nan
         rows.append(
             {
@@ -130,7 +130,7 @@ def draw_shaped(
             f"tune, and on the way to those of {len(found.items)} sampled tunes that come nearest "
             "to what you asked."
         )
-        rows = [row_of(item, similarity=likeness[item.key]) for item in items]
+        rows = [row_of(spec, item, similarity=likeness[item.key]) for item in items]
         downloads(spec, bench, "Shape", "shaped", lambda: rows, settings, "shape")
     if len(items) > 1:
         st.subheader("Others on the way", anchor=False)

@@ -15,7 +15,7 @@ from apps.common.widgets.dial import fidelity_dial
 from apps.items.facts import Item, read_items, similarities
 from apps.items.inputs import item_field, item_of
 from apps.items.spec import Spec
-from apps.items.view import ACTIONS, draw_grid, draw_large, item_card
+from apps.items.view import draw_grid, draw_large, item_card
 from apps.items.workplace import downloads, frame, novelty, row_of
 from domains.midi.lost import hard_parts
 from domains.midi.notation import parse_score
@@ -56,7 +56,7 @@ def draw_reconstruction(spec: Spec, bench: Workbench, item: Item) -> None:
         heading="From its code",
         extra={"similarity": likeness} if back.ok else None,
         names=("notes", "pitch_range", "density"),
-        actions=ACTIONS if back.ok and back.key != item.key else (),
+        actions=None if back.ok and back.key != item.key else (),
         width=420,
         large=True,
     )
@@ -108,7 +108,7 @@ def draw_variations(spec: Spec, bench: Workbench, item: Item) -> Job:
             f"**{len(valid)} variations** in {len(job.texts)} decodings; "
             f"{counts[item.key]} gave the same tune, {len(found) - len(valid)} are invalid."
         )
-        rows = [row_of(each, similarity=likeness[each.key]) for each in valid]
+        rows = [row_of(spec, each, similarity=likeness[each.key]) for each in valid]
         downloads(
             spec, bench, "Tune", "variations", lambda: rows, settings, "tune", disabled=not rows
         )
@@ -133,7 +133,7 @@ def draw_variations(spec: Spec, bench: Workbench, item: Item) -> Job:
 def main() -> None:
     """Draws the page and decodes a batch."""
     spec, bench = frame("tune")
-    item = item_of(spec, bench, item_field(spec, "Tune", "tune", spec.ends[0]))
+    item = item_of(spec, bench, item_field(spec, "Tune", "tune", spec.field.ends[0]))
     if item is None:
         st.stop()
     left, right = st.columns(2, gap="large")
@@ -144,8 +144,7 @@ def main() -> None:
             item,
             "tune",
             novel=novelty(spec, bench, [item])[0],
-            names=tuple(spec.scores)[:9],
-            actions=ACTIONS,
+            names=tuple(spec.cards.scores)[:9],
             width=420,
             large=True,
         )

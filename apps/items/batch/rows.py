@@ -7,48 +7,50 @@ from collections.abc import Sequence
 import streamlit as st
 
 from apps.common.bundle import Workbench
-from apps.common.downloads import download_bar
 from apps.common.page import literal
-from apps.molecule.batch import BatchFile
-from apps.molecule.workplace import provenance, write
-from domains.smiles.readers import Row
+from apps.items.batch.files import BatchFile
+from apps.items.hooks import Row
+from apps.items.spec import Spec
+from apps.items.workplace import downloads
 
 SHOWN_ROWS = 200
 
 
-def draw_account(bench: Workbench, found: BatchFile) -> None:
+def draw_account(spec: Spec, bench: Workbench, found: BatchFile) -> None:
     """How the rows of the file add up, and what was changed in them."""
-    told = [found.account.summary(), *found.account.told()]
-    st.caption("  \n".join(literal(line) for line in told))
+    st.caption("  \n".join(literal(line) for line in found.told))
     if found.changed:
-        rows = [(row, "; ".join(change.kind for change in row.changes)) for row in found.changed]
-        _draw(bench, rows, found.name, "changed", "was changed", "were changed", "Change")
+        rows = [(row, "; ".join(row.changes)) for row in found.changed]
+        _draw(spec, bench, rows, found.name, ("changed", "was changed", "were changed", "Change"))
 
 
-def draw_refused(bench: Workbench, refused: Sequence[Row], name: str) -> None:
+def draw_refused(spec: Spec, bench: Workbench, refused: Sequence[Row], name: str) -> None:
     """Rows that are left out, each with its line and the reason."""
     if refused:
         rows = [(row, row.reason or "") for row in refused]
-        _draw(bench, rows, name, "left out", "is left out", "are left out", "Reason")
+        words = ("left out", "is left out", "are left out", "Reason")
+        _draw(spec, bench, rows, name, words)
 
 
 def _draw(
+    spec: Spec,
     bench: Workbench,
     rows: Sequence[tuple[Row, str]],
     file: str,
-    what: str,
-    one: str,
-    several: str,
-    column: str,
+    words: tuple[str, str, str, str],
 ) -> None:
-    """Rows with a line and a word about each, folded away; and a file of them all."""
-    key = "batch_refused" if what == "left out" else f"batch_{what}"
+    """Rows with a line and a word about each, folded away; and a file of them all.
+
+    `words` are what they are, the same of one and of several, and the column of the words.
+    """
+    what, one, several, column = words
+    key = f"batch_{what.replace(' ', '_')}"
     count = f"{len(rows):,} {'row ' + one if len(rows) == 1 else 'rows ' + several}"
     icon = ":material/warning:" if what == "left out" else ":material/info:"
-    with st.expander(f"{count}: line and {column.lower()}", icon=icon, key=key):
+    with st.expander(f"{count}: line and {column.lower()}", icon=icon, key=f"{spec.prefix}{key}"):
         st.dataframe(
             [{"Line": r.line, column: word, "Text": r.text} for r, word in rows[:SHOWN_ROWS]],
-            key=f"{key}_table",
+            key=f"{spec.prefix}{key}_table",
             hide_index=True,
             alt=f"rows that {several}",
             column_config={
@@ -58,14 +60,16 @@ def _draw(
         )
         if len(rows) > SHOWN_ROWS:
             st.caption(f"The first {SHOWN_ROWS}; the file below has them all.")
-        download_bar(
+        downloads(
+            spec,
+            bench,
+            "Batch",
             f"{file.rsplit('.', 1)[0]}-{what.replace(' ', '-')}",
             lambda: [
-                {"smiles": r.text, "line": r.line, "name": r.name, column.lower(): word}
+                {"text": r.text, "line": r.line, "name": r.name, column.lower(): word}
                 for r, word in rows
             ],
-            provenance(bench, "Batch", {"file": file}),
-            write,
+            {"file": file},
+            f"{key}_file",
             formats=("csv",),
-            key=f"batch_{what.replace(' ', '_')}",
         )
