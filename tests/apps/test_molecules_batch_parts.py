@@ -14,7 +14,7 @@ import pytest
 from apps.common.bundle import Workbench
 from apps.common.downloads import file_bytes
 from apps.common.upload import Upload, open_upload
-from apps.molecule_parts.batch import (
+from apps.molecule.batch import (
     EXACT,
     INVALID,
     OTHER,
@@ -30,17 +30,17 @@ from apps.molecule_parts.batch import (
     reconstructing,
     scoring,
 )
-from apps.molecule_parts.batch_results import IN_FILE, LEAST_LIKE, MOST_LIKE, ordered
-from apps.molecule_parts.facts import facts_of, similarity
-from apps.molecule_parts.histograms import (
+from apps.molecule.batch_results import IN_FILE, LEAST_LIKE, MOST_LIKE, ordered
+from apps.molecule.facts import facts_of, similarity
+from apps.molecule.histograms import (
     bin_edges,
     difference_rows,
     histogram_figure,
     values_of,
     verdict,
 )
-from apps.molecule_parts.search import SearchRun, changed_atoms, history_figure, short
-from apps.molecule_parts.workplace import write
+from apps.molecule.search import SearchRun, changed_atoms, history_figure, short
+from apps.molecule.workplace import write
 from domains.smiles import SmilesDomain
 from domains.smiles.distributions import PROPERTIES, Difference, Distributions
 from domains.smiles.domain import EXAMPLES
