@@ -147,7 +147,9 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 def _told(found: Mapping[str, Mapping[str, float]]) -> str:
     """The figures of each method, a line each."""
-    rows = [("method", "improvement", "at half", "success", "similarity", "codes a call")]
+    rows: list[Sequence[str]] = [
+        ("method", "improvement", "at half", "success", "similarity", "codes a call")
+    ]
     for method, row in found.items():
         gain = f"{row['improvement_mean']:.2f} +- {row['improvement_sd']:.2f}"
         shares = [
