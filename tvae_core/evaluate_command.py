@@ -24,6 +24,7 @@ from tvae_core.commands import (
 from tvae_core.data import PreparedSet
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, Plan, evaluate
+from tvae_core.evaluation.report import Report, write_report
 from tvae_core.files import check_file, json_text, write_whole
 from tvae_core.intervals import with_bounds
 from tvae_core.labelled import HeldOut, has_labels, pick, probe, why_no_probe
@@ -31,7 +32,6 @@ from tvae_core.latent_map import LatentMap, draw_map
 from tvae_core.measures import fitting
 from tvae_core.plots import draw_page, plot_format
 from tvae_core.prior import PRIORS
-from tvae_core.report import Report, write_report
 from tvae_core.showcase import make_showcase
 from tvae_core.space import LatentSpace
 from tvae_core.tables import dial_table, geometry_table

@@ -1,7 +1,7 @@
 """What a model makes of a few items, to look at: reconstructions, samples, walks, and their shares.
 
 The original system logged such tables to W&B while it trained; here they also go to TensorBoard, to
-`showcase/` in the run's folder, and into its report (`tvae_core.report`).
+`showcase/` in the run's folder, and into its report (`tvae_core.evaluation.report`).
 """
 
 from __future__ import annotations

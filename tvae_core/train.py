@@ -28,13 +28,13 @@ from tvae_core.config import TVAEConfig
 from tvae_core.data import PreparedSet, TokenRows
 from tvae_core.domain import Domain
 from tvae_core.evaluate import Evaluation, choose_settings, evaluate
+from tvae_core.evaluation.report import write_run_report
 from tvae_core.files import check_parent, json_text, write_whole
 from tvae_core.fit import fit_priors
 from tvae_core.latent import capacity_bits
 from tvae_core.model import TransformerVAE
 from tvae_core.presets import MODEL_FIELDS, Merged, TrainSettings
 from tvae_core.probe import Probe, probe_texts, stopped_early
-from tvae_core.report import write_run_report
 from tvae_core.run_folder import RunFolderError, locked, meet, resume_point, step_of, tidy
 from tvae_core.set_up import make_trainer, open_items
 from tvae_core.showcase import make_showcase

@@ -28,6 +28,7 @@ from tvae_core.files import check_file, json_text, write_whole
 from tvae_core.names import unknown_name
 from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
+from tvae_core.support.table import text_table
 
 BUDGET = 10_000
 PUBLISHED = {"SMILES-VAE BO": 8.57, "SELFIES-VAE BO": 8.88, "JT-VAE BO": 8.35, "REINVENT": 14.18}
@@ -135,12 +136,11 @@ def run_pmo(args: Any) -> int:
 
 def _report(method: str, rows: Sequence[dict[str, Any]], budget: int) -> float:
     """Prints the tasks of one method; gives the sum of their areas."""
-    print(f"{'task of ' + method:<26}  AUC top-10   top 1  top 10   calls  best")
+    lines = [("task of " + method, "AUC top-10", "top 1", "top 10", "calls", "best")]
     for row in rows:
-        print(
-            f"{row['task']:<26}  {row['auc_top10']:10.3f}  {row['top1']:6.3f}  {row['top10']:6.3f}"
-            f"  {row['calls']:6,}  {row['best']}"
-        )
+        figures = (f"{row[name]:.3f}" for name in ("auc_top10", "top1", "top10"))
+        lines.append((row["task"], *figures, f"{row['calls']:,}", row["best"]))
+    print(text_table(lines, "<>>>>-", (26, 10, 6, 6, 6)))
     total: float = sum(row["auc_top10"] for row in rows)
     print(f"sum of AUC top-10 over {len(rows)} tasks of 23: {total:.3f}; {budget:,} calls each")
     if budget == BUDGET and len(rows) == len(TASKS):

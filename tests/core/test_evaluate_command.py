@@ -15,7 +15,7 @@ from typing import Any
 import datasets
 import pytest
 
-from tests.core.test_report import Page
+from tests.core.evaluation.test_report import Page
 from tvae_core.checkpoint import save_bundle
 from tvae_core.classify import PROBES
 from tvae_core.cli import run_command
