@@ -21,7 +21,7 @@ from apps.registry import app_named
 from tvae_core.commands import DomainCommands
 from tvae_core.known import KNOWN_FILE
 from tvae_core.measures import Known
-from tvae_core.verbs.output import write_rows
+from tvae_core.rows import write_rows
 
 MOST_BUTTONS = 4
 """Most download buttons side by side."""

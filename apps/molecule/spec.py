@@ -21,10 +21,10 @@ from domains.smiles.chem import MAX_LENGTH
 from domains.smiles.commands import COMMANDS
 from domains.smiles.distributions import Distributions
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.files import write_molecules
 from domains.smiles.objectives import score_names
 from domains.smiles.reference import REFERENCE_FILE
 from domains.smiles.scores import SCORES
+from tvae_core.rows import write_rows
 
 BUNDLE = COMMANDS.bundle
 
@@ -60,7 +60,7 @@ def histograms(bench: Workbench) -> Mapping[str, Histogram]:
 
 def write(path: Path, rows: Rows, format: str, metadata: Mapping[str, object]) -> None:
     """Writes molecules to a file, as the commands do; the text is in the column `smiles`."""
-    write_molecules(path, [_row(row) for row in rows], format, metadata)
+    write_rows(path, [_row(row) for row in rows], metadata, COMMANDS, format)
 
 
 def _row(row: Mapping[str, object]) -> dict[str, object]:
