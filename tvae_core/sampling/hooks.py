@@ -173,8 +173,15 @@ class Asked:
         return int(getattr(self.args, "jobs", 1))
 
     def judge(self, space: LatentSpace) -> Judge:
-        """The domain's judge, for the bundle."""
-        return self.hooks.judge(space.bundle.path, self.own, self.jobs)
+        """The domain's judge, for the bundle.
+
+        Raises:
+            ValueError: only novel items are wanted, and the bundle does not tell them.
+        """
+        judge = self.hooks.judge(space.bundle.path, self.own, self.jobs)
+        if self.wanted.novel and judge.known is None:
+            raise ValueError("--novel needs the set of training items, which this bundle has not")
+        return judge
 
     def origin(self, space: LatentSpace, how: Decoding) -> dict[str, Any]:
         """Where the items are from, for their file."""
