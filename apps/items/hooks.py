@@ -14,8 +14,8 @@ from apps.common.downloads import Write
 from apps.common.widgets.controls import Source
 from apps.items.facts import Item
 from tvae_core.domain import FloatArray
-from tvae_core.limits import Bounds
-from tvae_core.optimise_types import Objective
+from tvae_core.search.limits import Bounds
+from tvae_core.search.types import Objective
 
 Labels = Callable[[Workbench, Sequence[Item], Tensor], list[str]]
 """`labels(bench, items, codes)`: a label of each item, empty where it has none."""

@@ -12,7 +12,7 @@ from apps.common.widgets.windows import outside
 from apps.items.facts import Item
 from apps.items.hooks import Choice
 from apps.items.spec import Spec
-from tvae_core.limits import window_text
+from tvae_core.search.limits import window_text
 
 LABEL, SIMILARITY = "label", "similarity"
 

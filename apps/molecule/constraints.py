@@ -8,7 +8,7 @@ from apps.common.bundle import Workbench
 from apps.items.facts import Item
 from apps.molecule.structure import CATALOG_NAMES, scaffold_of
 from domains.smiles.objectives import MoleculeObjective, parse_objective
-from tvae_core.limits import Bounds
+from tvae_core.search.limits import Bounds
 
 
 def constrain(start: Item | None) -> dict[str, object]:

@@ -17,20 +17,20 @@ from apps.molecule.constraints import constrain, molecule_objective
 from apps.molecule.files import FORMAT
 from apps.molecule.sketch import sketcher
 from domains.smiles import SmilesDomain
-from domains.smiles.chem import MAX_LENGTH
+from domains.smiles.chem.distributions import Distributions
+from domains.smiles.chem.molecule import MAX_LENGTH
+from domains.smiles.chem.scores import SCORES
 from domains.smiles.commands import COMMANDS
-from domains.smiles.distributions import Distributions
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.objectives import score_names
 from domains.smiles.reference import REFERENCE_FILE
-from domains.smiles.scores import SCORES
 from tvae_core.rows import write_rows
 
 BUNDLE = COMMANDS.bundle
 
 
 def score(name: str, label: str, form: str, ends: Range) -> ScoreView:
-    """How a score of `domains.smiles.scores` is shown."""
+    """How a score of `domains.smiles.chem.scores` is shown."""
     about = SCORES[name]
     unit = f" ({about.unit})" if about.unit else ""
     return ScoreView(label, form, about.description + unit, ends, about.better == "lower")

@@ -20,7 +20,7 @@ from apps.items.sieve import STAGES, Wanted, sift
 from apps.items.spec import ScoreView, Spec
 from apps.items.view import item_card, written
 from apps.python_line.spec import SPEC as PYTHON
-from domains.mnist.text import text_to_array
+from domains.mnist.pictures.text import text_to_array
 from domains.python_code.render import draw_pieces
 from tvae_core.domain import DomainError
 

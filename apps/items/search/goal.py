@@ -15,11 +15,11 @@ from apps.items.facts import Item
 from apps.items.filters import windows
 from apps.items.hooks import Goals, Named
 from apps.items.spec import Spec
-from tvae_core.limits import Bounds
-from tvae_core.optimise import METHODS
-from tvae_core.optimise_types import Objective
-from tvae_core.similarity import similarity_of
-from tvae_core.verbs.objective import SIMILARITY, ItemObjective
+from tvae_core.search.limits import Bounds
+from tvae_core.search.objective import SIMILARITY, ItemObjective
+from tvae_core.search.search import METHODS
+from tvae_core.search.types import Objective
+from tvae_core.space.similarity import similarity_of
 
 TARGET, OWN = "target", "own"
 METHOD_NAMES = {
