@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MEGABYTES = 48.0
 SAMPLE = 50_000
 """Items that the levels of four bits are fitted to."""
+_SPARE = 4_000
+"""Bytes for what stands in the file beside tokens and features."""
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 _TRAIN = (
     "mmd_warmup_steps",
@@ -59,7 +61,7 @@ def pack(prepared: PreparedSet, merged: Merged, megabytes: float = MEGABYTES) ->
     if len(chosen) < len(rows):
         _tell(f"left out {len(rows) - len(chosen):,} items longer than {longest} tokens, or empty")
     rng = np.random.default_rng(int(merged.train.get("seed", 0)))
-    room = int(megabytes * 1e6) - sum(len(text) for text in _files(prepared).values()) - 10_000
+    room = int(megabytes * 1e6) - sum(len(text) for text in _files(prepared).values()) - _SPARE
     chosen = np.sort(_fitting(rows, chosen, room, rng))
     packed = Packed(
         ids=np.concatenate([rows.row(int(i)).astype(np.int16) for i in chosen]),
@@ -75,7 +77,8 @@ def pack(prepared: PreparedSet, merged: Merged, megabytes: float = MEGABYTES) ->
         | {"presets": list(merged.presets), "items": len(chosen)},
     )
     if size:
-        _add_features(packed, rows, chosen, room - len(to_bytes(packed)), size, rng)
+        left = int(megabytes * 1e6) - len(to_bytes(packed)) - _SPARE
+        _add_features(packed, rows, chosen, left, size, rng)
     return packed
 
 
