@@ -62,11 +62,11 @@ def test_features_go_where_there_is_no_room(
         pack(PreparedSet(data), merge([], [], flags))
     (data / "features").mkdir()
     np.save(data / "features" / "train.npy", np.zeros((400, 4), np.float16))
-    files = sum(
-        (data / name).stat().st_size for name in ("tokenizer.json", "tokenizer_config.json")
-    )
-    found = pack(PreparedSet(data), merge([], [], flags), (files + 14_500) / 1e6)
+    merged = merge([], [], flags)
+    whole = len(to_bytes(pack(PreparedSet(data), merged)))
+    found = pack(PreparedSet(data), merged, (whole + 4_000) / 1e6)
     assert 0 < len(found.featured) < len(found)
+    assert len(to_bytes(found)) < whole + 4_000
     assert "have room for their features" in capsys.readouterr().err
     with pytest.raises(ValueError, match="--megabytes"):
         pack(PreparedSet(data), merged, 0.002)
