@@ -22,7 +22,7 @@ from tvae_core.train_kit import loop
 from tvae_core.train_kit.__main__ import main
 from tvae_core.train_kit.loop import Batches, Clock, KitRun
 from tvae_core.train_kit.pack import pack, write_packed
-from tvae_core.train_kit.packed import Packed, from_four_bits, read_packed
+from tvae_core.train_kit.packed import Packed, from_four_bits, read_packed, to_bytes
 from tvae_core.training.presets import merge
 
 ABSENT = ("datasets", "pyarrow", "pandas", "accelerate", "rdkit", "music21", "scipy", "sklearn")
