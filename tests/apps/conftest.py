@@ -49,7 +49,7 @@ def opened(bundle: Path) -> Callable[..., AppTest]:
         if page == "sample":
             app.run()
         else:
-            app.switch_page(f"molecule_pages/{page}.py").run()
+            app.switch_page(f"molecule/pages/{page}.py").run()
         assert not app.exception
         return app
 

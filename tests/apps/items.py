@@ -11,7 +11,7 @@ from apps.common.bundle import environment_folder
 from apps.registry import APPS, AppEntry
 
 ROOT = Path(__file__).resolve().parents[2]
-ITEM_APPS = [entry for entry in APPS if entry.parts.startswith("apps.item_parts.")]
+ITEM_APPS = [entry for entry in APPS if entry.name != "molecules"]
 SMALL = {"sample_n": 12, "map_n": 24, "around_n": 8, "walk_steps": 5, "morph_n": 3}
 
 

@@ -88,7 +88,7 @@ def test_no_page_is_drawn_behind_the_password(
     monkeypatch.setenv(access.PASSWORD, SECRET)
     app = AppTest.from_file(str(ROOT / "apps" / "molecules.py"), default_timeout=250)
     app.session_state["_admitted"] = SECRET
-    app.switch_page("molecule_pages/optimise.py").run()
+    app.switch_page("molecule/pages/optimise.py").run()
     assert not app.exception
     assert [title.value for title in app.title] == ["Molecules"]
     assert [button.label for button in app.button] == ["Enter"]

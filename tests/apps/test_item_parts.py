@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.common.cards import Card, png_address
-from apps.common.walks import similarity_figure, walk_summary
-from apps.common.windows import outside
-from apps.item_parts.canvas import text_of
-from apps.item_parts.digits import SPEC as DIGITS
-from apps.item_parts.facts import Item
-from apps.item_parts.headlines import SPEC as HEADLINES
-from apps.item_parts.python_lines import SPEC as PYTHON
-from apps.item_parts.sieve import STAGES, Wanted, sift
-from apps.item_parts.spec import ScoreView, Spec
-from apps.item_parts.view import item_card, written
+from apps.common.elements.cards import Card, png_address
+from apps.common.elements.walks import similarity_figure, walk_summary
+from apps.common.widgets.windows import outside
+from apps.digit.canvas import text_of
+from apps.digit.spec import SPEC as DIGITS
+from apps.headline.spec import SPEC as HEADLINES
+from apps.items.facts import Item
+from apps.items.sieve import STAGES, Wanted, sift
+from apps.items.spec import ScoreView, Spec
+from apps.items.view import item_card, written
+from apps.python_line.spec import SPEC as PYTHON
 from domains.mnist.pictures.text import text_to_array
 from domains.python_code.render import draw_pieces
 from tvae_core.domain import DomainError
@@ -40,24 +40,24 @@ def item_of(spec: Spec, text: str) -> Item:
 @BY_APP
 def test_examples_and_ends_are_items_that_can_be_typed_again(spec: Spec) -> None:
     domain = spec.commands.domain
-    for typed in (*spec.ends, *spec.examples.values()):
-        item = item_of(spec, spec.read(typed))
+    for typed in (*spec.field.ends, *spec.field.examples.values()):
+        item = item_of(spec, spec.field.read(typed))
         assert item.ok, typed
-        again = item_of(spec, spec.read(spec.typed(item)))
+        again = item_of(spec, spec.field.read(spec.field.typed(item)))
         assert again.canonical == item.canonical
-        assert "\n" not in spec.typed(item)
-    assert set(spec.on_cards) <= set(spec.scores)
+        assert "\n" not in spec.field.typed(item)
+    assert set(spec.cards.names) <= set(spec.cards.scores)
     # `known_words` is there only where a bundle has a list of words
-    assert set(spec.scores) - {"known_words"} <= set(domain.score([]))
+    assert set(spec.cards.scores) - {"known_words"} <= set(domain.score([]))
 
 
 @BY_APP
 def test_cards_show_an_item_or_why_it_is_none(spec: Spec) -> None:
-    item = item_of(spec, spec.read(spec.ends[0]))
+    item = item_of(spec, spec.field.read(spec.field.ends[0]))
     card = item_card(spec, item, "1", novel=True, label="a label")
     assert card.picture or card.pieces
-    assert [chip.text for chip in card.chips] == [spec.label_form.format("a label"), "novel"]
-    assert len(card.values) == len(spec.on_cards)
+    assert [chip.text for chip in card.chips] == [spec.words.label_form.format("a label"), "novel"]
+    assert len(card.values) == len(spec.cards.names)
     bad = item_card(spec, item_of(spec, "00 down ! ! !\n("), "2")
     assert bad.picture is None
     assert bad.caret
@@ -66,7 +66,7 @@ def test_cards_show_an_item_or_why_it_is_none(spec: Spec) -> None:
 
 
 def test_caret_points_into_the_line_of_a_digit() -> None:
-    text = DIGITS.read("7")
+    text = DIGITS.field.read("7")
     broken = text.replace("05 down", "06 down")
     card = item_card(DIGITS, item_of(DIGITS, broken), "x", width=300)
     assert card.caret is not None
@@ -78,7 +78,7 @@ def test_caret_points_into_the_line_of_a_digit() -> None:
 def test_a_digit_is_not_read_from_a_file_of_the_server() -> None:
     for typed in ("/etc/secret.png", "0.png", "01 down ! x.jpeg", ""):
         with pytest.raises(DomainError, match="a digit is 0 to 9"):
-            DIGITS.read(typed)
+            DIGITS.field.read(typed)
 
 
 @given(st.text(max_size=60))

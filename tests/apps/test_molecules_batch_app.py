@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from apps.molecule_parts.batch import EXACT, ROWS, SIZE, BatchJob
+from apps.molecule.batch import EXACT, ROWS, SIZE, BatchJob
 
 pytestmark = pytest.mark.slow
 
@@ -158,7 +158,7 @@ def test_pasted_molecules(opened: Callable[..., AppTest]) -> None:
 
 def test_samples_are_compared(opened: Callable[..., AppTest]) -> None:
     app = opened()
-    app.switch_page("molecule_pages/compare.py").run()
+    app.switch_page("molecule/pages/compare.py").run()
     assert not app.exception
     assert app.segmented_control(key="compare_source").value == "sampled"
     assert len(app.get("plotly_chart")) == 7

@@ -14,7 +14,7 @@ import pytest
 from apps.common.bundle import Workbench
 from apps.common.downloads import file_bytes
 from apps.common.upload import Upload, open_upload
-from apps.molecule_parts.batch import (
+from apps.molecule.batch import (
     EXACT,
     INVALID,
     OTHER,
@@ -30,21 +30,21 @@ from apps.molecule_parts.batch import (
     reconstructing,
     scoring,
 )
-from apps.molecule_parts.batch_results import IN_FILE, LEAST_LIKE, MOST_LIKE, ordered
-from apps.molecule_parts.facts import facts_of, similarity
-from apps.molecule_parts.histograms import (
+from apps.molecule.batch_results import IN_FILE, LEAST_LIKE, MOST_LIKE, ordered
+from apps.molecule.facts import facts_of, similarity
+from apps.molecule.histograms import (
     bin_edges,
     difference_rows,
     histogram_figure,
     values_of,
     verdict,
 )
-from apps.molecule_parts.search import SearchRun, changed_atoms, history_figure, short
-from apps.molecule_parts.workplace import write
+from apps.molecule.search import SearchRun, changed_atoms, history_figure, short
+from apps.molecule.workplace import write
 from domains.smiles import SmilesDomain
 from domains.smiles.chem.distributions import PROPERTIES, Difference, Distributions
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.objectives import parse_objective
+from domains.smiles.objectives import parse_objectives
 from domains.smiles.reading.readers import Row
 from tests.molecule_cases import CASES, RIGHT, check
 from tvae_core.search.search import Search
@@ -201,7 +201,7 @@ def test_changed_atoms_are_those_not_shared() -> None:
 
 def test_a_search_stops_goes_on_and_is_drawn(bench: Workbench) -> None:
     start = EXAMPLES["lidocaine"]
-    objective = parse_objective("qed", start=start, similarity=0.3)
+    objective = parse_objectives(["qed"], start=start, similarity=0.3)
     run = SearchRun(Search(bench.space, objective, budget=30, start=start, batch_size=8), {})
     for _ in range(3):
         run.advance(bench)

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from apps.common.downloads import file_bytes
-from apps.molecule_parts.search import SearchRun, call_row
-from apps.molecule_parts.workplace import write
+from apps.molecule.search import SearchRun, call_row
+from apps.molecule.workplace import write
 from domains.smiles.domain import EXAMPLES
 
 pytestmark = pytest.mark.slow

@@ -15,19 +15,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.common.bars import Bar, Cell, bars_html, cells_html, figures_html
 from apps.common.bundle import Workbench
-from apps.common.cards import Card, caret_lines
 from apps.common.downloads import file_bytes
+from apps.common.elements.bars import Bar, Cell, bars_html, cells_html, figures_html
+from apps.common.elements.cards import Card, caret_lines
+from apps.common.elements.landscape import GRID, Landscape
 from apps.common.job import FIRST_BATCH, LARGEST_BATCH, Job, next_batch, of_codes, sampling
-from apps.common.landscape import GRID, Landscape
 from apps.common.page import literal
-from apps.molecule_parts.dialled import outcome, spans
-from apps.molecule_parts.facts import drawing, facts_of, novelty, prepare, similarity
-from apps.molecule_parts.landscape import map_figure
-from apps.molecule_parts.sieve import Wanted, sieve
-from apps.molecule_parts.view import ALL_SCORES, molecule_card, slim, written
-from apps.molecule_parts.workplace import row_of, write
+from apps.molecule.dialled import outcome, spans
+from apps.molecule.facts import drawing, facts_of, novelty, prepare, similarity
+from apps.molecule.landscape import map_figure
+from apps.molecule.sieve import Wanted, sieve
+from apps.molecule.view import ALL_SCORES, molecule_card, slim, written
+from apps.molecule.workplace import row_of, write
 from domains.smiles import SmilesDomain
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.funnel import FunnelOptions, run_funnel
@@ -209,7 +209,10 @@ def test_batches_grow_and_shrink_within_bounds() -> None:
 def test_job_gives_the_samples_of_the_space(bench: Workbench) -> None:
     job = sampling(40, 3, "flow", 0.3, 0.5)
     job.batch = 8
-    assert finish(job, bench) == bench.space.sample(40, 3, "flow", 0.3, 0.5, 1.0).texts
+    assert (
+        finish(job, bench)
+        == bench.space.sample(40, 3, "flow", 0.3, temperature=0.5, top_p=1.0).texts
+    )
     assert job.latents.shape[0] == 40
 
 

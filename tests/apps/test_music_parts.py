@@ -11,13 +11,13 @@ import symusic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.item_parts.facts import Item
-from apps.item_parts.music import SPEC, badges
-from apps.music_parts.desk import FIRST_ABC, with_header
-from apps.music_parts.keyboard import nearest_key, text_of
-from apps.music_parts.pad import point_of
-from apps.music_parts.shaping import missed
-from apps.music_parts.sound import FORMATS, Sound, content, shortened, wav_of, wav_of_all
+from apps.items.facts import Item
+from apps.tune.desk import FIRST_ABC, with_header
+from apps.tune.keyboard import nearest_key, text_of
+from apps.tune.pad import point_of
+from apps.tune.shaping import missed
+from apps.tune.sound import FORMATS, Sound, content, shortened, wav_of, wav_of_all
+from apps.tune.spec import SPEC, badges
 from domains.midi.domain import MidiDomain
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import STEPS_PER_QUARTER, parse_score
@@ -139,12 +139,12 @@ def test_badges_name_the_bar() -> None:
 
 
 def test_abc_in_the_field_of_notation_is_sent_where_it_belongs() -> None:
-    assert SPEC.read(ODE) == ODE
+    assert SPEC.field.read(ODE) == ODE
     for typed in ("X:1 K:G GABc", "K:G GABc|"):
         with pytest.raises(DomainError, match="looks like ABC"):
-            SPEC.read(typed)
+            SPEC.field.read(typed)
     with pytest.raises(DomainError, match="enter a tune"):
-        SPEC.read("")
+        SPEC.field.read("")
 
 
 def test_nearest_to_a_wish() -> None:
@@ -159,8 +159,8 @@ def test_nearest_to_a_wish() -> None:
 
 
 def test_spec_is_of_the_domain() -> None:
-    assert set(SPEC.scores) <= set(MidiDomain().score([]))
-    assert set(SPEC.on_cards) <= set(SPEC.scores)
-    for typed in (*SPEC.ends, *SPEC.examples.values()):
-        assert item_of(SPEC.read(typed)).ok
-    assert SPEC.draw(item_of(ODE), 420).picture is not None
+    assert set(SPEC.cards.scores) <= set(MidiDomain().score([]))
+    assert set(SPEC.cards.names) <= set(SPEC.cards.scores)
+    for typed in (*SPEC.field.ends, *SPEC.field.examples.values()):
+        assert item_of(SPEC.field.read(typed)).ok
+    assert SPEC.cards.draw(item_of(ODE), 420).picture is not None

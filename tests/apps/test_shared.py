@@ -16,10 +16,10 @@ from apps.common.bundle import Workbench
 from apps.common.job import sampling
 from apps.common.kept import Kept, kept
 from apps.common.turns import Turns, waiting_for
-from apps.item_parts import facts
-from apps.item_parts.facts import read_items
-from apps.molecule_parts import facts as molecule_facts
-from apps.molecule_parts import search
+from apps.items import facts
+from apps.items.facts import read_items
+from apps.molecule import facts as molecule_facts
+from apps.molecule import search
 from domains.smiles import SmilesDomain
 from tvae_core.space import LatentSpace
 

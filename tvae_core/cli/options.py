@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tvae_core.cli.parser import CommandParser, fidelity_setting
+from tvae_core.cli.telling import tell
 from tvae_core.decoding.generate import check_beams, check_sampling
+from tvae_core.decoding.settings import Decoding
 from tvae_core.decoding.verified import MAX_CYCLES, check_cycles
 from tvae_core.domain import Domain, DomainError
 from tvae_core.domain_commands import DomainCommands
@@ -15,6 +18,9 @@ from tvae_core.space.space import LatentSpace
 from tvae_core.support.errors import CommandError
 from tvae_core.support.machine import use_threads
 from tvae_core.support.words import shortened
+
+if TYPE_CHECKING:
+    pass
 
 
 def parser_for(commands: DomainCommands, verb: str, description: str) -> CommandParser:
@@ -120,8 +126,8 @@ def add_walk_arguments(parser: CommandParser) -> None:
     add_cycles_argument(parser)
 
 
-def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
-    """Temperature and nucleus as given; greedy, and of everything, where they are not.
+def check_drawing(args: argparse.Namespace) -> None:
+    """Refuses impossible settings of the drawing before a bundle is opened.
 
     Raises:
         ValueError: for settings out of range.
@@ -129,7 +135,24 @@ def plain_drawing(args: argparse.Namespace) -> tuple[float, float]:
     heat, nucleus = args.temperature or 0.0, 1.0 if args.top_p is None else args.top_p
     check_sampling(heat, nucleus)
     check_search(args, heat)
-    return heat, nucleus
+
+
+def sampling_of(space: LatentSpace, args: argparse.Namespace) -> Decoding:
+    """How random samples are decoded: as the arguments say, else as the bundle recommends.
+
+    Raises:
+        CommandError: beams where texts are drawn at random.
+        ValueError: for settings out of range.
+    """
+    how = space.sampling(
+        args.fidelity,
+        temperature=args.temperature,
+        top_p=args.top_p,
+        seed=args.seed,
+        batch_size=args.batch_size,
+    )
+    check_search(args, how.temperature)
+    return how
 
 
 def use_machine(args: argparse.Namespace) -> str:
@@ -213,18 +236,32 @@ def score_names(domain: Domain) -> list[str]:
     return list(domain.score([]))
 
 
-def read_item(commands: DomainCommands, given: str, what: str, bundle: str = "") -> str:
-    """The canonical text of an item that a person gave.
+def read_items(
+    verb: str, commands: DomainCommands, given: Mapping[str, str], bundle: str = ""
+) -> list[tuple[str, str]]:
+    """The items that a person gave: canonical, and as they were spelled.
+
+    What a domain leaves out of them (`DomainCommands.plain`) is told once all of them are read.
 
     Args:
+        verb: that they were given to.
         commands: the domain's.
-        given: as it was given.
-        what: what messages call it.
-        bundle: the one that it is for; the domain's own where none is named.
+        given: as they were given, by what messages call them.
+        bundle: the one that they are for; the domain's own where none is named.
 
     Raises:
-        DomainError: it is refused, with the reason and, where known, the position.
+        DomainError: one is refused, with the reason and, where known, the position.
     """
+    read = {what: _read(commands, text, what, bundle) for what, text in given.items()}
+    for what, (_, spelled) in read.items():
+        plain, note = commands.plain(spelled)
+        if note:
+            tell(verb, f"{what} {shortened(spelled)}: {note}")
+            read[what] = _read(commands, plain, what, bundle)
+    return list(read.values())
+
+
+def _read(commands: DomainCommands, given: str, what: str, bundle: str) -> tuple[str, str]:
     try:
         if commands.read_item_for is None:
             text = commands.read_item(given)
@@ -237,4 +274,4 @@ def read_item(commands: DomainCommands, given: str, what: str, bundle: str = "")
     except DomainError as error:
         reason = f"{what} {shortened(given)}: {error.reason}"
         raise DomainError(reason, error.position) from None
-    return text if verdict.canonical is None else verdict.canonical
+    return (text if verdict.canonical is None else verdict.canonical), text

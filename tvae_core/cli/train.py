@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tvae_core.cli.options import (
     parser_for,
@@ -13,6 +13,9 @@ from tvae_core.domain_commands import DomainCommands
 from tvae_core.evaluation.tables import dial_table, model_card
 from tvae_core.training.presets import CORE_PRESETS, MODEL_FIELDS, TRAIN_FIELDS, find_presets, merge
 from tvae_core.training.warm_start import begin
+
+if TYPE_CHECKING:
+    pass
 
 
 def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -> int:

@@ -165,7 +165,7 @@ def evaluate(
         tell(f"dial {setting:.2f}", index, total)
         decoded = rebuilt if setting == 1 else space.decode(codes, setting)
         back = encode_some(space, decoded)
-        sampled = space.sample(n_samples, seed, prior, setting, 0.0).texts
+        sampled = space.sample(n_samples, seed, prior, setting, temperature=0.0).texts
         row = {
             "fidelity": setting,
             "sigma": float(sigma_of(space.model.config, setting)),
@@ -269,7 +269,7 @@ def choose_settings(
     total, valid, best = len(FINE_DIAL) + len(PATH_NOISES), {}, None
     for index, setting in enumerate(FINE_DIAL):
         tell(f"dial {setting:.2f}", index, total)
-        sampled = space.sample(n_samples, seed, "flow", setting, 0.0).texts
+        sampled = space.sample(n_samples, seed, "flow", setting, temperature=0.0).texts
         valid[setting] = random_metrics(sampled, space, None)["prior_valid"]
         if valid[setting] >= target_valid:
             best = setting

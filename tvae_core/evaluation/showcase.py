@@ -93,7 +93,7 @@ def make_showcase(
     codes = space.encode(texts)
     wanted = [verdict.canonical for verdict in space.domain.check(texts)]
     decoded = space.rebuild(codes, 1.0)
-    sampled = space.sample(n_samples, seed, prior, fidelity, 0.0)
+    sampled = space.sample(n_samples, seed, prior, fidelity, temperature=0.0)
     pairs = min(n_paths, len(texts) // 2)
     paths = torch.stack([path(codes[2 * i], codes[2 * i + 1], STEPS) for i in range(pairs)])
     if fidelity is None:

@@ -5,7 +5,7 @@ dial, and `LatentSpace`, with the verbs that people use.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from torch import Tensor
 from tvae_core.bundle import Bundle, load_bundle
 from tvae_core.data.batches import pad_rows
 from tvae_core.decoding.dial import fidelity_of, sigma_of
-from tvae_core.decoding.generate import BATCH, check_beams, check_sampling, decode_latents
+from tvae_core.decoding.generate import BATCH, check_beams, decode_latents
+from tvae_core.decoding.settings import Decoding, Fidelity
 from tvae_core.decoding.verified import check_cycles, decode_verified
 from tvae_core.domain import Domain, DomainError
 from tvae_core.model.prior import PriorSet
@@ -94,83 +95,55 @@ class Codec:
     def decode(
         self,
         latents: Tensor,
-        fidelity: float | Tensor | str = 1.0,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        seed: int = 0,
+        fidelity: Fidelity | Decoding = 1.0,
+        *,
         first_row: int = 0,
-        batch_size: int = BATCH,
         progress: Progress | None = None,
-        beams: int | None = None,
+        **settings: Any,
     ) -> list[str]:
         """Texts of codes.
 
         Args:
             latents: `(n, n_latent, latent_size)`.
-            fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`: each code at the most
-                faithful setting whose text passes the domain's check (the smoothest, if none).
-            temperature: 0 is the likeliest text, by beam search if `beams` is above 1.
-            top_p: nucleus of the sampling.
-            seed: of the sampling.
+            fidelity: setting of the dial, or all settings as a `Decoding`.
             first_row: number of the first code in the seed's draws.
-            batch_size: codes decoded at once.
             progress: called with (done, total).
-            beams: rows searched side by side at temperature 0; by default the space's own. At
-                another temperature rows are drawn, and there is no search.
+            settings: others of a `Decoding`, by name: `temperature=1.0, seed=3`.
 
         Raises:
             ValueError: for settings out of range.
         """
-        width = self.beams if beams is None else beams
-        check_beams(width)
-        if isinstance(fidelity, str):
-            if fidelity != "auto":
-                raise ValueError(f"fidelity is a number in 0..1 or auto, not {fidelity!r}")
-            return self._decode_auto(
-                latents, temperature, top_p, seed, first_row, batch_size, progress, width
-            )
+        how = Decoding.of(fidelity, **settings)
+        if how.auto:
+            return self._decode_auto(latents, how, first_row, progress)
         numbers = range(first_row, first_row + len(latents))
-        return self._decode_at(
-            latents, fidelity, temperature, top_p, seed, numbers, batch_size, width, progress
-        )
+        return self._decode_at(latents, how, numbers, progress)
 
     def _decode_at(
         self,
         latents: Tensor,
-        fidelity: float | Tensor,
-        temperature: float,
-        top_p: float,
-        seed: int,
+        how: Decoding,
         numbers: Sequence[int],
-        batch_size: int,
-        beams: int,
         progress: Progress | None = None,
     ) -> list[str]:
+        assert not isinstance(how.fidelity, str)
         rows = decode_latents(
             self.model,
             latents,
-            sigma_of(self.model.config, fidelity),
-            temperature=temperature,
-            top_p=top_p,
-            seed=seed,
+            sigma_of(self.model.config, how.fidelity),
+            temperature=how.temperature,
+            top_p=how.top_p,
+            seed=how.seed,
             row_numbers=numbers,
-            batch_size=batch_size,
+            batch_size=how.batch_size,
             progress=progress,
-            beams=beams,
+            beams=self.beams if how.beams is None else how.beams,
         )
         texts: list[str] = self.tokenizer.batch_decode(rows) if rows else []
         return texts
 
     def _decode_auto(
-        self,
-        latents: Tensor,
-        temperature: float,
-        top_p: float,
-        seed: int,
-        first_row: int,
-        batch_size: int,
-        progress: Progress | None,
-        beams: int,
+        self, latents: Tensor, how: Decoding, first_row: int, progress: Progress | None
     ) -> list[str]:
         texts = [""] * len(latents)
         left = list(range(len(latents)))
@@ -178,9 +151,7 @@ class Codec:
             if not left:
                 break
             numbers = [first_row + i for i in left]
-            tried = self._decode_at(
-                latents[left], setting, temperature, top_p, seed, numbers, batch_size, beams
-            )
+            tried = self._decode_at(latents[left], replace(how, fidelity=setting), numbers)
             verdicts = self.domain.check(tried)
             for i, text in zip(left, tried, strict=True):
                 texts[i] = text
@@ -192,9 +163,10 @@ class Codec:
     def rebuild(
         self,
         latents: Tensor,
-        fidelity: float | Tensor | str = 1.0,
-        batch_size: int = BATCH,
+        fidelity: Fidelity | Decoding = 1.0,
+        *,
         progress: Progress | None = None,
+        **settings: Any,
     ) -> list[str]:
         """The likeliest texts of real items' codes: `decode`, but verified where that is possible.
 
@@ -204,18 +176,20 @@ class Codec:
 
         Args:
             latents: `(n, n_latent, latent_size)`, as `encode` gives them.
-            fidelity: setting of the dial in 0..1, one or `(n,)`, or `auto`.
-            batch_size: rows decoded at once.
+            fidelity: setting of the dial, or all settings as a `Decoding`.
             progress: called with (done, total).
+            settings: others of a `Decoding`, by name.
 
         Raises:
             ValueError: for settings out of range.
         """
-        if isinstance(fidelity, str) or not self.cycles:
-            return self.decode(latents, fidelity, batch_size=batch_size, progress=progress)
-        sigma = sigma_of(self.model.config, fidelity).expand(len(latents))
+        how = Decoding.of(fidelity, **settings)
+        cycles = self.cycles if how.cycles is None else how.cycles
+        if isinstance(how.fidelity, str) or not cycles:
+            return self.decode(latents, how, progress=progress)
+        sigma = sigma_of(self.model.config, how.fidelity).expand(len(latents))
         faithful = sigma <= self.model.config.sigma_min * (1 + 1e-4)
-        setting = torch.as_tensor(fidelity, dtype=torch.float32).expand(len(latents))
+        setting = torch.as_tensor(how.fidelity, dtype=torch.float32).expand(len(latents))
         texts = [""] * len(latents)
         verified, others = faithful.nonzero()[:, 0], (~faithful).nonzero()[:, 0]
 
@@ -224,15 +198,15 @@ class Codec:
                 progress(len(latents) - total + done, len(latents))
 
         if len(others):
-            found = self.decode(latents[others], setting[others], batch_size=batch_size)
+            found = self.decode(latents[others], replace(how, fidelity=setting[others]))
             for index, text in zip(others.tolist(), found, strict=True):
                 texts[index] = text
         found = decode_verified(
             self,
             latents[verified],
-            cycles=self.cycles,
-            beams=self.beams,
-            batch_size=batch_size,
+            cycles=cycles,
+            beams=self.beams if how.beams is None else how.beams,
+            batch_size=how.batch_size,
             progress=tell,
         )
         for index, text in zip(verified.tolist(), found, strict=True):
@@ -250,7 +224,7 @@ class Samples:
 
     texts: list[str]
     latents: Tensor
-    fidelity: float
+    fidelity: Fidelity
 
 
 @dataclass(frozen=True)
@@ -340,76 +314,90 @@ class LatentSpace(Codec):
         codes: Tensor = flat.unflatten(1, shape).cpu()
         return codes
 
-    def drawing(
-        self, temperature: float | None = None, top_p: float | None = None
-    ) -> tuple[float, float]:
-        """Temperature and nucleus of sampled texts: as given, or by default the bundle's own.
+    def sampling(
+        self,
+        fidelity: float | str | None = None,
+        *,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        batch_size: int = BATCH,
+    ) -> Decoding:
+        """How random samples are decoded: as given, or by default as the bundle recommends.
+
+        With `auto`, which looks for valid texts by the dial, texts are the likeliest by default.
 
         Raises:
             ValueError: for settings out of range.
         """
-        heat = self.defaults["sample_temperature"] if temperature is None else temperature
-        nucleus = self.defaults["sample_top_p"] if top_p is None else top_p
-        check_sampling(heat, nucleus)
-        return heat, nucleus
+        auto = isinstance(fidelity, str)
+        heat, nucleus = self.defaults["sample_temperature"], self.defaults["sample_top_p"]
+        if auto:
+            heat, nucleus = 0.0, 1.0
+        return Decoding(
+            fidelity if isinstance(fidelity, str) else self._setting(fidelity),
+            heat if temperature is None else temperature,
+            nucleus if top_p is None else top_p,
+            beams=self.sample_beams,
+            seed=seed,
+            batch_size=batch_size,
+        )
 
     def sample_batches(
-        self,
-        n: int,
-        seed: int = 0,
-        prior: str = "flow",
-        fidelity: float | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        batch_size: int = 64,
+        self, stop: int, how: Decoding | None = None, prior: str = "flow", first: int = 0
     ) -> Iterator[Samples]:
         """Random samples in batches; the whole depends on the seed, not on `batch_size`.
 
         Args:
-            n: samples, at least 1.
-            seed: of codes and decoding.
+            stop: one more than the number of the last sample, at least 1.
+            how: how they are decoded; by default as `sampling` gives it.
             prior: `flow`, `gaussian` or `normal`.
-            fidelity: setting of the dial; by default the bundle's own.
-            temperature: of the decoding; by default the bundle's own (0 is greedy).
-            top_p: nucleus of the decoding; by default the bundle's own (1 is all).
-            batch_size: samples a batch.
+            first: number of the first sample.
 
         Raises:
             ValueError: for settings out of range.
         """
-        if n < 1:
-            raise ValueError(f"the number of samples must be at least 1, not {n}")
-        heat, nucleus = self.drawing(temperature, top_p)
-        setting = self._setting(fidelity)
-        for start in range(0, n, batch_size):
-            count = min(batch_size, n - start)
-            latents = self.sample_latents(count, seed, prior, setting, start)
-            texts = self.decode(
-                latents, setting, heat, nucleus, seed, start, batch_size, beams=self.sample_beams
-            )
-            yield Samples(texts, latents, setting)
+        if stop < 1:
+            raise ValueError(f"the number of samples must be at least 1, not {stop}")
+        how = self.sampling() if how is None else how
+        setting = how.fidelity if isinstance(how.fidelity, int | float) else None
+        for start in range(first, stop, how.batch_size):
+            count = min(how.batch_size, stop - start)
+            latents = self.sample_latents(count, how.seed, prior, setting, start)
+            yield Samples(self.decode(latents, how, first_row=start), latents, how.fidelity)
 
     def sample(
         self,
         n: int,
         seed: int = 0,
         prior: str = "flow",
-        fidelity: float | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        batch_size: int = BATCH,
+        fidelity: float | str | None = None,
+        *,
         progress: Progress | None = None,
+        **settings: Any,
     ) -> Samples:
-        """Random samples, see `sample_batches`; nothing is filtered."""
+        """Random samples; nothing is filtered.
+
+        Args:
+            n: samples, at least 1.
+            seed: of codes and decoding.
+            prior: `flow`, `gaussian` or `normal`.
+            fidelity: setting of the dial; by default the bundle's own.
+            progress: called with (done, total).
+            settings: `temperature`, `top_p` and `batch_size` of `sampling`.
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        how = self.sampling(fidelity, seed=seed, **settings)
         texts: list[str] = []
         latents: list[Tensor] = []
-        setting = self._setting(fidelity)
-        for part in self.sample_batches(n, seed, prior, setting, temperature, top_p, batch_size):
+        for part in self.sample_batches(n, how, prior):
             texts += part.texts
             latents.append(part.latents)
             if progress is not None:
                 progress(len(texts), n)
-        return Samples(texts, torch.cat(latents), setting)
+        return Samples(texts, torch.cat(latents), how.fidelity)
 
     def interpolate(
         self,

@@ -1,4 +1,4 @@
-"""What this machine has and does fast: cores, threads, memory, bf16."""
+"""What this machine has and does fast: cores, threads, memory, bf16, scikit-learn."""
 
 from __future__ import annotations
 

@@ -137,7 +137,11 @@ def valid_pairs(
         if not left:
             break
         texts = space.decode(
-            latents[left], settings[left], temperature, seed=seed + attempt, beams=1
+            latents[left],
+            settings[left],
+            temperature=temperature,
+            seed=seed + attempt,
+            beams=1,
         )
         rows = space.tokenizer(texts, add_special_tokens=False)["input_ids"]
         verdicts = space.domain.check(texts)

@@ -243,13 +243,13 @@ def test_auto_fidelity_does_not_depend_on_the_batch(
 ) -> None:
     """Each code goes on to the next setting with draws of its own."""
     codes = torch.randn(60, 2, 16, generator=torch.Generator().manual_seed(4))
-    whole = trained_space.decode(codes, "auto", heat, seed=3)
+    whole = trained_space.decode(codes, "auto", temperature=heat, seed=3)
     parts = [
-        trained_space.decode(codes[i : i + 7], "auto", heat, seed=3, first_row=i)
+        trained_space.decode(codes[i : i + 7], "auto", temperature=heat, seed=3, first_row=i)
         for i in range(0, 60, 7)
     ]
     assert [text for part in parts for text in part] == whole
-    assert trained_space.decode(codes, "auto", heat, seed=3, batch_size=11) == whole
+    assert trained_space.decode(codes, "auto", temperature=heat, seed=3, batch_size=11) == whole
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -228,7 +228,7 @@ def test_the_most_faithful_setting_that_is_valid_enough_is_chosen(
     found = choose_settings(trained_space, trained.words[:4], target, n_samples=12, seed=6)
     valid = {}
     for setting in FINE_DIAL:
-        texts = trained_space.sample(12, 6, "flow", setting, 0.0).texts
+        texts = trained_space.sample(12, 6, "flow", setting, temperature=0.0).texts
         valid[setting] = sum(v.ok for v in trained_space.domain.check(texts)) / 12
     good = [setting for setting in FINE_DIAL if valid[setting] >= target]
     if good:

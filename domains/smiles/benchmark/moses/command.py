@@ -26,10 +26,10 @@ from tvae_core.cli.options import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
-    check_search,
+    check_drawing,
     open_space,
     parser_for,
-    plain_drawing,
+    sampling_of,
     use_machine,
 )
 from tvae_core.cli.parser import CommandParser, positive_int
@@ -81,7 +81,7 @@ def _check(args: argparse.Namespace) -> None:
         raise CommandError(
             "--moses scores raw samples: --fidelity takes a number here, not auto", BAD_USAGE
         )
-    plain_drawing(args)
+    check_drawing(args)
     if args.samples_from:
         drawing = ("fidelity", "temperature", "top_p", "beams", "prior")
         for name in drawing:
@@ -104,27 +104,13 @@ def _from_file(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
 
 def _from_bundle(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     space = open_space(args, COMMANDS.domain)
-    heat, nucleus = space.drawing(args.temperature, args.top_p)
-    check_search(args, heat)
-    texts = space.sample(
-        args.samples or PROTOCOL_SAMPLES,
-        args.seed,
-        args.prior,
-        args.fidelity,
-        args.temperature,
-        args.top_p,
-        args.batch_size,
-        Bar("sample", "molecule"),
-    ).texts
-    setting = space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity
-    return texts, {
-        "bundle": space.bundle.hash,
-        "fidelity": setting,
-        "temperature": heat,
-        "top_p": nucleus,
-        "beams": space.sample_beams if heat == 0 else 1,
-        "prior": args.prior,
-    }
+    how, n = sampling_of(space, args), args.samples or PROTOCOL_SAMPLES
+    texts: list[str] = []
+    bar = Bar("sample", "molecule")
+    for part in space.sample_batches(n, how, args.prior):
+        texts += part.texts
+        bar(len(texts), n)
+    return texts, {"bundle": space.bundle.hash, **how.told(), "prior": args.prior}
 
 
 def _warn_of_fewer(n: int) -> None:
