@@ -13,7 +13,7 @@ from apps.common.widgets.windows import Range
 from apps.items.hooks import Goals, Histogram, Hooks, Named, Stage
 from apps.items.spec import Cards, Field, ScoreView, Spec, Words
 from apps.molecule import structure
-from apps.molecule.constraints import constrain, molecule_objective
+from apps.molecule.constraints import constrain, terms
 from apps.molecule.files import FORMAT
 from apps.molecule.sketch import sketcher
 from domains.smiles import SmilesDomain
@@ -22,7 +22,7 @@ from domains.smiles.commands import COMMANDS
 from domains.smiles.distributions import Distributions
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.files import write_molecules
-from domains.smiles.objectives import score_names
+from domains.smiles.objectives import MoleculeScores
 from domains.smiles.reference import REFERENCE_FILE
 from domains.smiles.scores import SCORES
 
@@ -144,12 +144,11 @@ SPEC = Spec(
     hooks=Hooks(
         key=structure.key_of,
         stages=(Stage("alerts", "No alerts", "alerts", structure.choose_alerts),),
-        sort="qed",
+        sort="+qed",
         told=structure.told_of,
         against=structure.against,
         same_but=structure.same_but,
         goals=Goals(
-            make=molecule_objective,
             named={
                 "qed": Named(
                     "Drug-likeness (QED)",
@@ -170,9 +169,10 @@ SPEC = Spec(
                 ),
             },
             targets=("logp",),
-            names=tuple(score_names()),
+            scores=MoleculeScores(),
             first="qed - 0.1*sa",
             constrain=constrain,
+            terms=terms,
         ),
         file=FORMAT,
         reference=histograms,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from apps.common.page import plain_label
-from tvae_core.optimise import Call, Search
+from tvae_core.search.search import Call, Search
 
 BEST_COLOUR, FEASIBLE_COLOUR, BROKEN_COLOUR = "#0d9488", "#0d9488", "#dc5a4b"
 

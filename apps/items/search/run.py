@@ -10,7 +10,7 @@ from apps.common.bundle import Workbench
 from apps.items.facts import Item
 from apps.items.spec import Spec
 from apps.items.workplace import row_of
-from tvae_core.optimise import Call, Search
+from tvae_core.search.search import Call, Search
 
 
 @dataclass
