@@ -87,7 +87,8 @@ def windows(
         for name, view in some:
             assert view.ends is not None
             key = f"{prefix}_window_{name}"
-            window(name, view.title, view.about, view.ends, minimum, maximum, key)
+            label = f"{view.title} ({view.unit})" if view.unit else view.title
+            window(name, label, view.about, view.ends, minimum, maximum, key)
 
     draw(ranged[:shown])
     if ranged[shown:]:

@@ -155,6 +155,7 @@ class Format:
         column: what the column is called.
         pasted: name of a file of what is pasted.
         example: of what is pasted.
+        named: whether what is pasted may have names, after white space.
     """
 
     read: FileReader
@@ -164,6 +165,7 @@ class Format:
     column: str
     pasted: str
     example: str
+    named: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ BUNDLE = COMMANDS.bundle
 def score(name: str, label: str, form: str, ends: Range) -> ScoreView:
     """How a score of `domains.smiles.scores` is shown."""
     about = SCORES[name]
-    unit = f" ({about.unit})" if about.unit else ""
-    return ScoreView(label, form, about.description + unit, ends, about.better == "lower")
+    said = about.description + (f" ({about.unit})" if about.unit else "")
+    unit = about.unit if about.unit in ("g/mol", "Å²") else ""
+    return ScoreView(label, form, said, ends, about.better == "lower", unit)
 
 
 def reference_of(bench: Workbench) -> Distributions | None:
