@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tvae_core.beam import check_beams
 from tvae_core.card import model_card
@@ -28,24 +28,9 @@ from tvae_core.start import begin
 from tvae_core.tables import dial_table as dial_table
 from tvae_core.verified import MAX_CYCLES, check_cycles
 
-
-class ItemFiles(Protocol):
-    """File formats of a domain's own."""
-
-    @property
-    def formats(self) -> tuple[str, ...]:
-        """Their names, as `--format` takes them."""
-        ...
-
-    def check(self, path: str | Path, format: str | None) -> None:
-        """Refuses, by `ValueError`, an output that could not be written."""
-        ...
-
-    def write(
-        self, path: str | Path, rows: Sequence[Row], format: str | None, origin: Mapping[str, Any]
-    ) -> None:
-        """Writes rows and where they are from, whole or not at all."""
-        ...
+if TYPE_CHECKING:
+    from tvae_core.rows import LineWriter
+    from tvae_core.sampling.hooks import Sampling
 
 
 class Around(Protocol):
@@ -118,7 +103,11 @@ class DomainCommands:
         measure: the domain's own numbers for `evaluate`: `measure(space, texts, plan)` of held-out
             texts that the model takes.
         text_column: what tables call the column of texts.
-        files: formats of the domain's own in place of those of every domain.
+        writers: formats of lines beside those of every domain, by name: `write(file, rows, origin,
+            first)`, see `tvae_core.rows`.
+        check_place: refuses a place for a file before any work, beside what is refused for all.
+        sampling: makes what `sample` knows of the domain; by default what it does for any.
+        module: where these commands stand as `COMMANDS`, for other processes.
         untold: settings that the provenance of its files goes without.
         walk_columns: columns of the rows of `interpolate`; by default all.
         walk_table: what `interpolate` prints of its rows, in place of its table and counts.
@@ -145,7 +134,10 @@ class DomainCommands:
     folders: bool = False
     measure: Callable[[LatentSpace, list[str], Plan], dict[str, float]] | None = None
     text_column: str = "text"
-    files: ItemFiles | None = None
+    writers: Mapping[str, LineWriter] = field(default_factory=dict)
+    check_place: Callable[[Path], None] = field(default=lambda path: None)
+    sampling: Callable[[], Sampling] | None = None
+    module: str = ""
     untold: tuple[str, ...] = ()
     walk_columns: tuple[str, ...] = ()
     walk_table: Callable[[Sequence[Row]], str] | None = None

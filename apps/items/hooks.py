@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 from apps.common.bundle import Workbench
-from apps.common.downloads import Write
 from apps.common.widgets.controls import Source
 from apps.items.facts import Item
 from tvae_core.domain import FloatArray
@@ -186,8 +185,7 @@ class Hooks:
         reference: how scores are distributed over the training set, by name.
         figures: more key figures of scored items: label, value, meaning.
         compare: whether there is a page that compares items with the training set.
-        write: writes a file of results; by default as the commands do.
-        formats: endings of such files.
+        formats: endings of files of results; by default csv, jsonl, txt and the domain's own.
         player: plays an item, where items are heard.
         path_player: plays the steps of a walk one after the other.
         aside: draws settings that hold for all pages beside their title.
@@ -206,7 +204,6 @@ class Hooks:
     reference: Callable[[Workbench], Mapping[str, Histogram]] = lambda bench: {}
     figures: Callable[[Sequence[Item]], list[tuple[str, str, str]]] = lambda items: []
     compare: bool = False
-    write: Write | None = None
     formats: tuple[str, ...] = ()
     player: Player | None = None
     path_player: Callable[[Sequence[Item], str], None] | None = None

@@ -21,7 +21,7 @@ from apps.registry import app_named
 from tvae_core.commands import DomainCommands
 from tvae_core.known import KNOWN_FILE
 from tvae_core.measures import Known
-from tvae_core.verbs.output import write_rows
+from tvae_core.rows import write_rows
 
 MOST_BUTTONS = 4
 """Most download buttons side by side."""
@@ -108,10 +108,8 @@ def downloads(
     """Download buttons, a file format each, behind one where they are many; see `download_bar`."""
 
     def write(path: Path, found: Rows, format: str, metadata: Mapping[str, object]) -> None:
-        if spec.hooks.write is not None:
-            spec.hooks.write(path, found, format, metadata)
-        else:
-            write_rows(path, found, metadata, spec.commands)
+        del format  # the ending of the path says it
+        write_rows(path, found, metadata, spec.commands)
 
     origin = codes.provenance(bench, spec.app, page, settings)
     name = f"{spec.prefix}{key}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import streamlit as st
 
 from apps.common.bundle import Workbench, stamp_of
-from apps.common.downloads import Rows
 from apps.common.widgets.windows import Range
 from apps.items.hooks import Goals, Histogram, Hooks, Named, Stage
 from apps.items.spec import Cards, Field, ScoreView, Spec, Words
@@ -21,7 +19,6 @@ from domains.smiles.chem import MAX_LENGTH
 from domains.smiles.commands import COMMANDS
 from domains.smiles.distributions import Distributions
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.files import write_molecules
 from domains.smiles.objectives import MoleculeScores
 from domains.smiles.reference import REFERENCE_FILE
 from domains.smiles.scores import SCORES
@@ -57,18 +54,6 @@ def histograms(bench: Workbench) -> Mapping[str, Histogram]:
     """The histograms of the training set, by property."""
     found = reference_of(bench)
     return {} if found is None else found.histograms
-
-
-def write(path: Path, rows: Rows, format: str, metadata: Mapping[str, object]) -> None:
-    """Writes molecules to a file, as the commands do; the text is in the column `smiles`."""
-    write_molecules(path, [_row(row) for row in rows], format, metadata)
-
-
-def _row(row: Mapping[str, object]) -> dict[str, object]:
-    named = {"name": f"sample-{row['sample']}"} if "sample" in row and "stage" not in row else {}
-    rest = {name: value for name, value in row.items() if name not in ("text", "lost")}
-    why = {"reason": row["lost"]} if row.get("lost") else {}
-    return {"smiles": row["text"], **named, **rest, **why}
 
 
 TITLES = {
@@ -179,8 +164,7 @@ SPEC = Spec(
         reference=histograms,
         figures=structure.alert_figures,
         compare=True,
-        write=write,
-        formats=("sdf", "csv"),
+        formats=("sdf", "csv", "smi", "jsonl"),
     ),
 )
 

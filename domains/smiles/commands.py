@@ -9,17 +9,19 @@ from pathlib import Path
 
 from domains.smiles.chem import parse, plain_smiles
 from domains.smiles.domain import BUNDLE, SmilesDomain
+from domains.smiles.files import WRITERS, check_place
 from domains.smiles.novelty import KnownSet, plain_forms
 from domains.smiles.novelty import load_known as load_known
 from domains.smiles.reading.given import plain
 from domains.smiles.reference import reference_of_prepared_set
 from domains.smiles.syntax import Problem
-from domains.smiles.tables import WALK_COLUMNS, AroundMolecule, MoleculeFiles, walk_table
+from domains.smiles.tables import WALK_COLUMNS, AroundMolecule, walk_table
 from tvae_core.cli import Bar, CommandParser, available_cores
 from tvae_core.commands import DomainCommands, SearchHooks
 from tvae_core.data import PreparedSet
 from tvae_core.known import KNOWN_FILE, readable_known
 from tvae_core.measures import Known
+from tvae_core.sampling.hooks import Sampling
 from tvae_core.search.objective import Scores, Term
 
 _STEREO = frozenset("@/\\")
@@ -97,6 +99,12 @@ def _run_benchmark(args: argparse.Namespace) -> int | None:
     return run_benchmark(args)
 
 
+def _sampling() -> Sampling:
+    from domains.smiles.sampling import MoleculeSampling
+
+    return MoleculeSampling(COMMANDS)
+
+
 COMMANDS = DomainCommands(
     domain=SmilesDomain(),
     bundle=BUNDLE,
@@ -107,7 +115,10 @@ COMMANDS = DomainCommands(
     plain=plain,
     unit="molecule",
     text_column="smiles",
-    files=MoleculeFiles(),
+    writers=WRITERS,
+    check_place=check_place,
+    sampling=_sampling,
+    module=__name__,
     untold=("domain", "steps"),
     walk_columns=WALK_COLUMNS,
     walk_table=walk_table,

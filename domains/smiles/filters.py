@@ -2,7 +2,7 @@
 
     judge = molecule_judge(KnownSet.load("known.bin"), alerts="pains")
     found = pour(judge, texts, Wanted(minimum={"qed": 0.6}, maximum={"sa": 4}, sort="qed"))
-    print(funnel_table(found, stage_labels(found, wanted, alerts="pains")))
+    print(funnel_table(found, stage_labels(found, wanted, alerts="pains"), judge.false_known))
 
 The funnel itself is `tvae_core.sampling.funnel`.
 """
@@ -37,6 +37,7 @@ from tvae_core.sampling.funnel import (
     Words,
     share,
 )
+from tvae_core.support.table import text_table
 
 ALERTS = "alerts"
 """The stage of molecules' own."""
@@ -99,6 +100,7 @@ def molecule_judge(
         smallest=SMALLEST_BEST,
         words=WORDS,
         close=workers.close,
+        false_known=0.0 if known is None else known.false_positive_rate,
     )
 
 
@@ -111,8 +113,9 @@ def look_at(texts: Sequence[str]) -> list[Look]:
             place = mol.position if mol.position >= 0 else None
             found.append(Look(False, reason=mol.reason, position=place))
         else:
-            facts = {"plain": plain_smiles(mol), "scaffold": scaffold(mol)}
-            found.append(Look(True, canonical(mol), inchikey(mol), facts=facts))
+            key = inchikey(mol)
+            facts = {"inchikey": key, "plain": plain_smiles(mol), "scaffold": scaffold(mol)}
+            found.append(Look(True, canonical(mol), key, facts=facts))
     return found
 
 
@@ -161,27 +164,26 @@ def stage_labels(
     }
 
 
-def funnel_table(found: Result, labels: Mapping[str, str], known: KnownSet | None = None) -> str:
+def funnel_table(found: Result, labels: Mapping[str, str], false_known: float = 0.0) -> str:
     """The funnel as lines of text: stage, count, share of the raw texts, a bar.
 
     Args:
         found: of the funnel.
         labels: what its stages asked for.
-        known: the set that novelty was judged against.
+        false_known: the share of novel molecules that are called known.
     """
-    lines = []
+    lines: list[list[str]] = []
     for stage, count in found.counts.items():
         label = labels.get(stage, "")
         title = f"{_TITLES[stage]} ({label})" if label else _TITLES[stage]
         part = share(count, found.counts[RAW])
         percent, filled = ("", 0) if math.isnan(part) else (f"{part:.1%}", round(part * _BAR))
-        lines.append((title, f"{count:,}", percent, "#" * filled))
-    wide = max(len(line[0]) for line in lines)
-    text = [f"{t:<{wide}}  {c:>9}  {p:>6}  {bar}".rstrip() for t, c, p, bar in lines]
+        lines.append([title, f"{count:,}", percent, "#" * filled])
+    table = text_table(lines, "<>>-", (max(len(line[0]) for line in lines), 9, 6))
+    text = [line.rstrip() for line in table.splitlines()]
     if found.novel is not None:
-        rate = 0.0 if known is None else known.false_positive_rate
         text.append(
             f"{found.novel:,} of {found.counts[WINDOW]:,} in the window are novel "
-            f"({rate:.2%} of novel molecules are called known)"
+            f"({false_known:.2%} of novel molecules are called known)"
         )
     return "\n".join(text)

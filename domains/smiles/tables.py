@@ -1,15 +1,14 @@
-"""What the verbs print of molecules, and their own file formats, as `DomainCommands` takes them."""
+"""What the verbs print of molecules, as `DomainCommands` takes it."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from tvae_core.cells import Row
 from tvae_core.cli import CommandParser
 from tvae_core.space import LatentSpace
+from tvae_core.support.table import text_table
 
 WALK_COLUMNS = (
     *("text", "name", "t", "fidelity", "valid", "reason", "similarity_to_a", "similarity_to_b"),
@@ -39,51 +38,27 @@ class AroundMolecule:
 
     def check(self, args: argparse.Namespace) -> None:
         """Refuses an unknown catalogue."""
-        from domains.smiles.funnel_types import FunnelOptions
+        from domains.smiles.alerts import resolve_catalogs
 
-        FunnelOptions(alerts=args.alerts, sort="similarity")
+        resolve_catalogs(args.alerts)
 
     def __call__(
         self, space: LatentSpace, centre: str, texts: list[str], args: argparse.Namespace
     ) -> tuple[list[dict[str, Any]], str]:
-        """The survivors as rows; the funnel's counts and their table."""
-        from domains.smiles.funnel import Funnel, FunnelOptions
+        """What is kept as rows; the funnel's counts and the table of what is kept."""
+        from domains.smiles.filters import funnel_table, molecule_judge, stage_labels
         from domains.smiles.novelty import load_known
+        from domains.smiles.sampling import row_of
+        from tvae_core.sampling.funnel import Wanted, pour
 
-        options = FunnelOptions(alerts=args.alerts, sort="similarity")
-        funnel = Funnel(options, load_known(space.bundle.path), centre)
-        funnel.add(texts)
-        result = funnel.result()
-        lines = [result.table(), "", "similarity    qed  novel  molecule"]
-        for survivor in result.survivors:
-            novel = {True: "yes", False: "no", None: "-"}[survivor.novel]
-            lines.append(
-                f"{survivor.scores['similarity']:10.3f}  {survivor.scores['qed']:5.3f}  "
-                f"{novel:>5}  {survivor.smiles}"
-            )
-        return [_by_text(survivor.to_dict()) for survivor in result.survivors], "\n".join(lines)
-
-
-class MoleculeFiles:
-    """The formats of molecules, in files whose column of texts is `smiles`."""
-
-    formats = ("csv", "smi", "sdf", "json", "parquet")
-
-    def check(self, path: str | Path, format: str | None) -> None:
-        """Refuses an output that could not be written."""
-        from domains.smiles.files import check_writable
-
-        check_writable(path, format)
-
-    def write(
-        self, path: str | Path, rows: Sequence[Row], format: str | None, origin: Mapping[str, Any]
-    ) -> None:
-        """Writes molecules, whole or not at all."""
-        from domains.smiles.files import write_molecules
-
-        named = [{"smiles" if key == "text" else key: row[key] for key in row} for row in rows]
-        write_molecules(path, named, format, origin)
-
-
-def _by_text(row: Mapping[str, object]) -> dict[str, Any]:
-    return {"text" if key == "smiles" else key: value for key, value in row.items()}
+        known, wanted = load_known(space.bundle.path), Wanted(sort="similarity")
+        judge = molecule_judge(known, alerts=args.alerts, reference=centre)
+        found = pour(judge, texts, wanted)
+        lines = [["similarity", "qed", "novel", "molecule"]]
+        for sample in found.kept:
+            scores = [f"{sample.scores[name]:.3f}" for name in ("similarity", "qed")]
+            novel = {True: "yes", False: "no", None: "-"}[sample.novel]
+            lines.append([*scores, novel, sample.look.form])
+        counts = funnel_table(found, stage_labels(found, wanted, args.alerts), judge.false_known)
+        rows = [row_of(sample) for sample in found.kept]
+        return rows, f"{counts}\n\n{text_table(lines, '>>>-', 5)}"

@@ -36,9 +36,9 @@ from apps.items.spec import ScoreView, Spec
 from apps.items.view import item_card, picture_of, written
 from apps.registry import AppEntry, app_named
 from tests.apps.items import bench_of
+from tvae_core.rows import write_rows
 from tvae_core.sampling.funnel import Wanted
 from tvae_core.search.search import Search
-from tvae_core.verbs.output import write_rows
 
 ONE = pytest.mark.parametrize("entry", ["python_lines"], indirect=True)
 """For what is the same in every app."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from apps.common.bundle import Workbench
-from apps.common.downloads import file_bytes
+from apps.common.downloads import Rows, file_bytes
 from apps.common.kept import Kept
 from apps.common.upload import Upload
 from apps.items.around.outcome import outcomes
@@ -25,13 +27,19 @@ from apps.items.view import item_card
 from apps.items.workplace import row_of
 from apps.molecule import structure
 from apps.molecule.differences import difference_rows, verdict
-from apps.molecule.spec import SPEC, write
+from apps.molecule.spec import SPEC
 from apps.registry import app_named
 from domains.smiles.distributions import PROPERTIES, Difference, Distributions
 from domains.smiles.domain import EXAMPLES
 from tests.apps.items import bench_of
 from tests.molecule_cases import CASES, RIGHT
+from tvae_core.rows import write_rows
 from tvae_core.sampling.funnel import Wanted
+
+
+def write(path: Path, rows: Rows, _: str, metadata: Mapping[str, object]) -> None:
+    write_rows(path, rows, metadata, SPEC.commands)
+
 
 DRUGS = list(EXAMPLES.values())
 TEXTS = [
@@ -98,7 +106,7 @@ def test_downloads_hold_their_provenance(bench: Workbench) -> None:
     content = file_bytes(rows, "csv", metadata, write).decode()
     first, second = csv.DictReader(io.StringIO(content))
     assert (first["smiles"], first["bundle"], first["seed"]) == ("CCO", "abc", "7")
-    assert (first["name"], first["inchikey"]) == ("sample-0", items[0].key)
+    assert (first["sample"], first["inchikey"]) == ("0", items[0].key)
     assert '"fidelity": 0.3' in first["provenance"]
     assert second["reason"] == "ring 1 opened here is never closed"
     sdf = file_bytes(rows[:1], "sdf", metadata, write).decode()

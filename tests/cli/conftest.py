@@ -16,7 +16,6 @@ import pytest
 from rdkit import Chem
 
 from data_prep import smiles as prep
-from domains.smiles import sample
 from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
 from tvae_core.cli import run_command
@@ -25,12 +24,13 @@ from tvae_core.refine_command import refine_command
 from tvae_core.verbs.interpolate import interpolate_command
 from tvae_core.verbs.neighbours import neighbours_command
 from tvae_core.verbs.optimise import optimise_command
+from tvae_core.verbs.sample import sample_command
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": lambda argv: train_command(COMMANDS, argv),
     "refine": lambda argv: refine_command(COMMANDS, argv),
     "evaluate": lambda argv: evaluate_command(COMMANDS, argv),
-    "sample": sample.main,
+    "sample": lambda argv: sample_command(COMMANDS, argv),
     "interpolate": lambda argv: interpolate_command(COMMANDS, argv),
     "neighbours": lambda argv: neighbours_command(COMMANDS, argv),
     "optimise": lambda argv: optimise_command(COMMANDS, argv),

@@ -172,7 +172,7 @@ def test_novelty_needs_the_known_set(command: Command, copied: Path) -> None:
     manifest = json.loads(file.read_text())
     del manifest["sha256"]["known.bin"]
     file.write_text(json.dumps(manifest))
-    assert "known set" in command("sample", copied, "-n", 2, "--novel").refusal()
+    assert "training items" in command("sample", copied, "-n", 2, "--novel").refusal()
     assert command("sample", copied, "-n", 2).code == 0
 
 

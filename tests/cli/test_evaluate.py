@@ -12,7 +12,9 @@ import pytest
 from rdkit import Chem
 
 from domains.smiles import SmilesDomain
-from domains.smiles.stability import decode_stability
+from domains.smiles.commands import COMMANDS
+from tvae_core.sampling.hooks import sampling_hooks
+from tvae_core.sampling.stability import decode_stability
 from tvae_core.space import LatentSpace
 
 Command = Callable[..., Any]
@@ -23,21 +25,26 @@ def space(bundle: Path) -> LatentSpace:
     return LatentSpace.load(bundle, SmilesDomain())
 
 
+SAME = sampling_hooks(COMMANDS).same
+
+
 def test_stability_is_the_share_that_comes_back(space: LatentSpace) -> None:
     known = Chem.CanonSmiles("CC(=O)NCCC"), Chem.CanonSmiles("NCc1ccccc1")
     texts = [*known, "C" * 500, "CCO"]
-    still = decode_stability(space, texts, times=3, radius=0.0)
+    still = decode_stability(space, texts, SAME, times=3, radius=0.0)
     back = [space.reconstruct([text])[0] for text in (*known, "CCO")]
     same = [
         v.canonical == t for v, t in zip(space.domain.check(back), (*known, "CCO"), strict=True)
     ]
     assert still[[0, 1, 3]].tolist() == [float(x) for x in same]
     assert np.isnan(still[2])  # too long for the bundle: not known, which is not 0
-    moved = decode_stability(space, texts, times=8, seed=1)
-    assert np.array_equal(moved, decode_stability(space, texts, times=8, seed=1), equal_nan=True)
+    moved = decode_stability(space, texts, SAME, times=8, seed=1)
+    assert np.array_equal(
+        moved, decode_stability(space, texts, SAME, times=8, seed=1), equal_nan=True
+    )
     assert set((moved[[0, 1, 3]] * 8) % 1) == {0.0}
     with pytest.raises(ValueError, match="at least 1 re-decoding, not 0"):
-        decode_stability(space, texts, times=0)
+        decode_stability(space, texts, SAME, times=0)
 
 
 def strict(text: str) -> Any:

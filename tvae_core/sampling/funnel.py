@@ -172,6 +172,7 @@ class Judge:
         chunk: samples scored at a time; None for all.
         words: how reasons are worded.
         close: ends processes that it started.
+        false_known: the share of novel items that `known` calls known.
     """
 
     check: Callable[[Sequence[str], Progress], Sequence[Look]]
@@ -183,6 +184,7 @@ class Judge:
     chunk: int | None = None
     words: Words = field(default_factory=Words)
     close: Callable[[], None] = lambda: None
+    false_known: float = 0.0
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -19,18 +19,17 @@ from tvae_core.commands import (
     read_checkpoint_first,
 )
 from tvae_core.domain import FloatArray, Verdict
-from tvae_core.similarity import Similarity, similarity_of
-from tvae_core.space import LatentSpace, PathPoint
-from tvae_core.steps import walk
-from tvae_core.verbs.arguments import read_items, split_items
-from tvae_core.verbs.output import (
+from tvae_core.rows import (
     add_output_arguments,
     check_output,
     item_rows,
-    number,
-    table,
     write_rows,
 )
+from tvae_core.similarity import Similarity, similarity_of
+from tvae_core.space import LatentSpace, PathPoint
+from tvae_core.steps import walk
+from tvae_core.support.table import shown, text_table
+from tvae_core.verbs.arguments import read_items, split_items
 from tvae_core.verbs.telling import check_ends, ends_kept
 
 _ABOUT = """The way from one {unit} to another, both ends included.
@@ -136,9 +135,9 @@ def _table(rows: Sequence[dict[str, Any]], commands: DomainCommands) -> str:
     for row in rows:
         note = "" if row["valid"] else f"   ({row['reason']})"
         setting = "auto" if math.isnan(row["fidelity"]) else f"{row['fidelity']:.2f}"
-        likes = [number(row[f"similarity_to_{end}"], ".2f") for end in "ab"]
+        likes = [shown(row[f"similarity_to_{end}"], ".2f") for end in "ab"]
         lines.append([f"{row['t']:.2f}", setting, *likes, commands.show(row["text"]) + note])
-    return table(["t", "fidelity", "to A", "to B", commands.unit], lines)
+    return text_table([["t", "fidelity", "to A", "to B", commands.unit], *lines], ">>>>-")
 
 
 def _summary(verdicts: Sequence[Verdict], items: Sequence[str]) -> str:

@@ -18,18 +18,17 @@ from tvae_core.commands import (
     read_checkpoint_first,
 )
 from tvae_core.latent_ops import check_radius
-from tvae_core.similarity import similarity_of
-from tvae_core.space import LatentSpace
-from tvae_core.verbs.arguments import read_items, split_items
-from tvae_core.verbs.output import (
+from tvae_core.rows import (
     add_output_arguments,
     check_output,
     item_rows,
-    number,
     shown_columns,
-    table,
     write_rows,
 )
+from tvae_core.similarity import similarity_of
+from tvae_core.space import LatentSpace
+from tvae_core.support.table import shown, text_table
+from tvae_core.verbs.arguments import read_items, split_items
 from tvae_core.verbs.telling import check_back
 
 _ABOUT = """The {unit}s that codes around the code of one decode to, the most similar first.
@@ -111,14 +110,16 @@ def _around(
     heads = shown_columns(commands, dict.fromkeys(domain.score([])))
     lines = [
         [
-            number(row["similarity"], ".3f"),
+            shown(row["similarity"], ".3f"),
             str(row["count"]),
-            *(number(row[name]) for name in heads),
+            *(shown(row[name]) for name in heads),
             commands.show(row["text"]),
         ]
         for row in rows
     ]
     return rows, (
         f"valid {counts.total()} of {len(texts)}, {len(rows)} distinct\n\n"
-        + table(["similarity", "times", *heads, commands.unit], lines)
+        + text_table(
+            [["similarity", "times", *heads, commands.unit], *lines], ">>" + ">" * len(heads) + "-"
+        )
     )

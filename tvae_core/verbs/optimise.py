@@ -13,11 +13,11 @@ from tvae_core.files import check_file
 from tvae_core.limits import bounds_of, parse_limits
 from tvae_core.names import counted
 from tvae_core.plots import plot_format
+from tvae_core.rows import add_output_arguments, check_output, write_rows
 from tvae_core.search.objective import DomainScores, ItemObjective, Scores
 from tvae_core.search.search import Search
 from tvae_core.similarity import similarity_of
 from tvae_core.verbs.arguments import read_items, with_values
-from tvae_core.verbs.output import add_output_arguments, check_output, write_rows
 from tvae_core.verbs.report import (
     HISTORY,
     best_calls,

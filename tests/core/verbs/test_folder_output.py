@@ -11,7 +11,7 @@ import pytest
 
 from tvae_core.commands import DomainCommands
 from tvae_core.files import OutputError, whole_folder
-from tvae_core.verbs.output import FOLDER_TABLE, check_output, fills_folder
+from tvae_core.rows import FOLDER_TABLE, check_output, fills_folder
 
 
 def fill(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ import pytest
 from tvae_core.cells import Written
 from tvae_core.commands import DomainCommands
 from tvae_core.limits import missed_bounds
+from tvae_core.rows import ranked_columns, write_rows
 from tvae_core.space import LatentSpace
-from tvae_core.verbs.output import ranked_columns, write_rows
 
 Command = Callable[..., Any]
 

@@ -17,8 +17,8 @@ from tvae_core.commands import DomainCommands
 from tvae_core.files import OutputError
 from tvae_core.limits import bounds_of, parse_limits, window_text
 from tvae_core.names import one_line, raw_line, shortened, unknown_name
+from tvae_core.rows import check_output, item_rows, number, table, write_rows
 from tvae_core.verbs.arguments import with_values
-from tvae_core.verbs.output import check_output, item_rows, number, table, write_rows
 
 ORIGIN = {"bundle": "1a2b", "seed": 7, "command": "sample", "limits": {"low": 0.5}}
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)

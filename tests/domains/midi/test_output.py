@@ -22,7 +22,7 @@ from domains.midi.sound import seconds
 from tests.domains.midi.pieces import PIECES
 from tvae_core.domain import DomainError
 from tvae_core.files import OutputError
-from tvae_core.verbs.output import check_output, write_rows
+from tvae_core.rows import check_output, write_rows
 
 ORIGIN = {"bundle": "1a2b", "seed": 7, "command": "sample", "fidelity": 0.5}
 TUNE, TIED = format_score(PIECES["tune"]), format_score(PIECES["tied"])

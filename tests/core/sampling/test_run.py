@@ -1,4 +1,4 @@
-"""Long sampling runs from the inside: parts, the output made of them, refusals."""
+"""Long sampling runs from the inside, in two domains: parts, what is made of them, refusals."""
 
 from __future__ import annotations
 
@@ -13,48 +13,55 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rdkit import Chem
 
-from domains.smiles import scale
-from domains.smiles.commands import load_known
-from domains.smiles.domain import BUNDLE
-from domains.smiles.funnel import FunnelOptions, run_funnel
-from domains.smiles.scale_parts import (
+from domains.registry import commands_of
+from tvae_core.checkpoint import BundleError, load_bundle
+from tvae_core.cli import CommandError
+from tvae_core.commands import DomainCommands
+from tvae_core.decoding.settings import Decoding
+from tvae_core.files import OutputError
+from tvae_core.sampling import run as runs
+from tvae_core.sampling.funnel import Wanted, pour
+from tvae_core.sampling.hooks import sampling_hooks
+from tvae_core.sampling.parts import (
     Job,
     PartError,
     PartMaker,
+    fates_of,
     part_bytes,
     part_file,
     read_note,
     read_part,
     write_part,
 )
-from tvae_core.checkpoint import BundleError, load_bundle
-from tvae_core.cli import CommandError
-from tvae_core.files import OutputError
 
 ORIGIN = {"bundle": "b", "seed": 1}
-KNOWN = load_known(BUNDLE)
+LIMITS = {"smiles": {"logp": 3.5}, "python_code": {"length": 30.0}}
+HOW = Decoding(0.05, temperature=1.0, beams=1, seed=1, batch_size=16)
+
+
+@pytest.fixture(scope="module", params=sorted(LIMITS))
+def commands(request: pytest.FixtureRequest) -> DomainCommands:
+    return commands_of(request.param)
 
 
 @pytest.fixture(scope="module")
-def job() -> Job:
+def job(commands: DomainCommands) -> Job:
+    molecules = commands.domain.name == "smiles"
+    own = {"alerts": ["pains", "brenk"], "mark_alerts": "none", "reference": None}
     return Job(
-        bundle=str(BUNDLE),
-        bundle_hash=load_bundle(BUNDLE).hash,
+        commands=commands.module,
+        bundle=str(commands.bundle),
+        bundle_hash=load_bundle(commands.bundle).hash,
         device="cpu",
         n=50,
         part_size=16,
-        batch_size=16,
-        seed=1,
         prior="flow",
-        fidelity=0.05,
-        temperature=1.0,
-        top_p=1.0,
-        beams=1,
+        how=HOW,
         raw=False,
-        reference=None,
-        options=FunnelOptions(maximum={"logp": 3.5}, sort=None),
+        wanted=Wanted(maximum=LIMITS[commands.domain.name]),
+        own=own if molecules else {},
+        packages=sampling_hooks(commands).packages,
     )
 
 
@@ -65,7 +72,7 @@ def maker(job: Job) -> PartMaker:
 
 @pytest.fixture(scope="module")
 def parts(job: Job, maker: PartMaker) -> list[pa.Table]:
-    """The parts of the job, with molecules of the first once more in the last."""
+    """The parts of the job, with items of the first once more in the last."""
     made = [maker.make(number) for number in range(job.parts)]
     note = made[3].schema.metadata
     made[3] = pa.concat_tables([made[3], made[0].slice(0, 5)]).replace_schema_metadata(note)
@@ -82,13 +89,24 @@ def begun(job: Job, output: Path, parts: Sequence[pa.Table]) -> Path:
     return folder
 
 
+def start(job: Job, output: Path, format: str = "csv", resume: bool = False) -> Any:
+    commands = commands_of(job.commands.split(".")[1])
+    hooks = sampling_hooks(commands)
+    judge = None if job.raw else hooks.judge(commands.bundle, job.own)
+    return runs.run(job, hooks, judge, output, format, ORIGIN, workers=1, resume=resume)
+
+
 def finish(job: Job, output: Path, format: str = "csv") -> Any:
-    return scale.run(job, KNOWN, output, format, ORIGIN, workers=1, resume=True)
+    return start(job, output, format, resume=True)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def ranked(job: Job, sort: str | None, top: int) -> Job:
+    return replace(job, wanted=replace(job.wanted, sort=sort, top=top))
 
 
 def test_a_part_depends_on_the_job_and_its_number(
@@ -107,77 +125,102 @@ def test_a_part_depends_on_the_job_and_its_number(
 
 
 def test_parts_amount_to_the_funnel_of_all_texts(
-    job: Job, maker: PartMaker, tmp_path: Path
+    job: Job, maker: PartMaker, commands: DomainCommands, tmp_path: Path
 ) -> None:
-    """The counts and the molecules are those of one funnel over the whole."""
-    texts = maker.space.sample(50, 1, "flow", 0.05, temperature=1.0, top_p=1.0, batch_size=16).texts
-    whole = run_funnel(texts, options=job.options, known=KNOWN)
-    result = scale.run(job, KNOWN, tmp_path / "out.csv", "csv", ORIGIN, workers=1)
-    assert result is not None
+    """The counts and the items are those of one funnel over the whole."""
+    texts = [text for part in maker.space.sample_batches(50, HOW) for text in part.texts]
+    assert maker.judge is not None
+    whole = pour(maker.judge, texts, job.wanted)
+    result = start(job, tmp_path / "out.csv")
     assert result.counts == whole.counts
-    assert result.table() == whole.table()
-    assert result.counts["window"] < result.counts["alerts"] < result.counts["parsed"]
+    assert (result.distinct, result.novel) == (whole.distinct, whole.novel)
+    assert result.reasons == whole.reasons
+    assert result.counts["ranked"] < result.counts["unique"] < 50
+    wanted = [maker.hooks.row(sample) for sample in whole.kept]
     rows = rows_of(tmp_path / "out.csv")
-    assert [(r["smiles"], r["name"], r["inchikey"]) for r in rows] == [
-        (s.smiles, f"sample-{s.index + 1}", s.inchikey) for s in whole.survivors
+    assert list(rows[0])[: len(wanted[0])] == [
+        commands.text_column if name == "text" else name for name in wanted[0]
     ]
-    assert [float(r["qed"]) for r in rows] == pytest.approx(
-        [s.scores["qed"] for s in whole.survivors], rel=1e-5
+    assert [row[commands.text_column] for row in rows] == [row["text"] for row in wanted]
+    (score,) = job.wanted.maximum
+    assert [float(row[score]) for row in rows] == pytest.approx(
+        [row[score] for row in wanted], rel=1e-5
     )
     assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
 
 
-def test_no_molecule_is_written_twice(job: Job, parts: list[pa.Table], tmp_path: Path) -> None:
+def test_fates_name_novelty_once_it_is_told(maker: PartMaker) -> None:
+    kept = ("kept", "kept_known", "kept_novel")
+    assert maker.judge is not None
+    assert fates_of(maker.judge.order) == (
+        ("alerts", "window", "novel", *kept)
+        if maker.job.own
+        else ("novel", "window", "window_known", "window_novel", *kept)
+    )
+
+
+def test_no_item_is_written_twice(
+    job: Job, parts: list[pa.Table], commands: DomainCommands, tmp_path: Path
+) -> None:
     begun(job, tmp_path / "out.csv", parts)
     result = finish(job, tmp_path / "out.csv")
-    names = [row["smiles"] for row in rows_of(tmp_path / "out.csv")]
-    assert len(set(names)) == len(names) == result.counts["ranked"]
+    texts = [row[commands.text_column] for row in rows_of(tmp_path / "out.csv")]
+    assert len(set(texts)) == len(texts) == result.counts["ranked"]
     distinct = {key for table in parts for key in table["key"].to_pylist()}
     assert result.counts["unique"] == len(distinct) == sum(map(len, parts)) - 5
 
 
-@pytest.mark.parametrize("name", ["out.parquet", "out.smi", "out.sdf", "out.csv.gz"])
-def test_formats_hold_the_same_molecules(
-    name: str, job: Job, parts: list[pa.Table], tmp_path: Path
+@pytest.mark.parametrize("name", ["out.parquet", "out.jsonl", "out.txt", "out.csv.gz"])
+def test_formats_hold_the_same_items(
+    name: str, job: Job, parts: list[pa.Table], commands: DomainCommands, tmp_path: Path
 ) -> None:
+    first = commands.text_column
     begun(job, tmp_path / "out.csv", parts)
     finish(job, tmp_path / "out.csv")
     begun(job, tmp_path / name, parts)
     finish(job, tmp_path / name, name.split(".")[1])
     rows, path = rows_of(tmp_path / "out.csv"), tmp_path / name
-    wanted = [row["smiles"] for row in rows]
+    wanted = [row[first] for row in rows]
     if name == "out.parquet":
         table = pq.read_table(path)
-        found = table["smiles"].to_pylist()
+        found = table[first].to_pylist()
         assert json.loads(table.schema.metadata[b"provenance"]) == ORIGIN
         assert table.column_names == list(rows[0])[: -len(ORIGIN) - 1]
-        assert table["sa"].to_pylist() == pytest.approx([float(r["sa"]) for r in rows], rel=1e-5)
-    elif name == "out.smi":
-        found = [line.split()[0] for line in path.read_text().splitlines()]
-    elif name == "out.sdf":
-        found = [Chem.MolToSmiles(mol) for mol in Chem.SDMolSupplier(str(path))]
+        (score,) = job.wanted.maximum
+        told = [float(row[score]) for row in rows]
+        assert table[score].to_pylist() == pytest.approx(told, rel=1e-5)
+    elif name == "out.jsonl":
+        found = [json.loads(line)[first] for line in path.read_text().splitlines()]
+    elif name == "out.txt":
+        found = path.read_text().splitlines()[1:]
     else:
         assert gzip.decompress(path.read_bytes()) == (tmp_path / "out.csv").read_bytes()
         return
     assert found == wanted
 
 
-@pytest.mark.parametrize(("sort", "top"), [("qed", 7), ("sa", 1), ("-logp", 3), ("+sa", 1000)])
+@pytest.mark.parametrize(("sign", "top"), [("", 7), ("-", 3), ("+", 1000)])
 def test_the_best_are_those_of_the_funnel(
-    sort: str, top: int, job: Job, parts: list[pa.Table], tmp_path: Path
+    sign: str, top: int, job: Job, maker: PartMaker, parts: list[pa.Table], tmp_path: Path
 ) -> None:
-    begun(job, tmp_path / "all.csv", parts)
-    finish(job, tmp_path / "all.csv")
-    ranked = replace(job, options=replace(job.options, sort=sort, top=top))
-    again = [t.replace_schema_metadata(_renamed(t, ranked)) for t in parts]
-    begun(ranked, tmp_path / "best.csv", again)
-    result = finish(ranked, tmp_path / "best.csv")
-    name = sort.lstrip("+-")
-    sign = -1 if sort in ("qed", "+sa") else 1
-    every = sorted(rows_of(tmp_path / "all.csv"), key=lambda row: sign * float(row[name]))
-    best = rows_of(tmp_path / "best.csv")
-    assert [row[name] for row in best] == [row[name] for row in every[:top]]
-    assert result.counts["ranked"] == len(best) == min(top, len(every))
+    (name,) = job.wanted.maximum
+    best = ranked(job, f"{sign}{name}", top)
+    again = [t.replace_schema_metadata(_renamed(t, best)) for t in parts]
+    begun(best, tmp_path / "best.csv", again)
+    result = finish(best, tmp_path / "best.csv")
+    texts = [text for part in maker.space.sample_batches(50, HOW) for text in part.texts]
+    assert maker.judge is not None
+    whole = pour(maker.judge, texts, best.wanted)
+    found = [float(row[name]) for row in rows_of(tmp_path / "best.csv")]
+    assert found == pytest.approx([s.scores[name] for s in whole.kept], rel=1e-5)
+    assert result.counts["ranked"] == len(found) == whole.counts["ranked"]
+
+
+def test_the_first_are_those_drawn_first(job: Job, tmp_path: Path) -> None:
+    start(job, tmp_path / "all.txt", "txt")
+    start(ranked(job, None, 4), tmp_path / "first.txt", "txt")
+    every = (tmp_path / "all.txt").read_text().splitlines()
+    assert (tmp_path / "first.txt").read_text().splitlines() == every[:5]
 
 
 def _renamed(table: pa.Table, job: Job) -> dict[bytes, bytes]:
@@ -195,6 +238,7 @@ def test_a_run_goes_on_from_its_parts(
     cut = part_file(folder, 1)
     cut.write_bytes(cut.read_bytes()[:-100])
     (folder / "part-000002.parquet.123.tmp").write_bytes(b"half")
+    (folder / ".part-000003.parquet.x.tmp").write_bytes(b"half")
     capsys.readouterr()
     finish(job, tmp_path / "b.csv")
     told = capsys.readouterr().err
@@ -207,12 +251,12 @@ def test_a_run_goes_on_from_its_parts(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"seed": 2}, "seed was 1, now 2"),
+        ({"how": replace(HOW, seed=2)}, "seed was 1, now 2"),
         ({"n": 51}, "n was 50, now 51"),
-        ({"fidelity": "auto"}, "fidelity was 0.05, now auto"),
+        ({"how": replace(HOW, fidelity="auto")}, "fidelity was 0.05, now auto"),
         ({"part_size": 8}, "part size was 16, now 8"),
-        ({"options": FunnelOptions(sort=None)}, "maximum was {'logp': 3.5}, now {}"),
-        ({"reference": "CCO"}, "reference was None, now CCO"),
+        ({"wanted": Wanted(novel=True)}, "novel only was False, now True"),
+        ({"own": {"reference": "CCO"}}, "now CCO"),
         ({"raw": True}, "raw was False, now True"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -230,15 +274,15 @@ def test_other_settings_are_refused(
 
 def test_where_the_bundle_lies_may_change(job: Job) -> None:
     assert replace(job, bundle="elsewhere", device="cuda").digest == job.digest
-    assert replace(job, seed=9).digest != job.digest
+    assert replace(job, prior="normal").digest != job.digest
 
 
 def test_refusals(job: Job, parts: list[pa.Table], tmp_path: Path) -> None:
     folder = begun(job, tmp_path / "out.csv", parts)
     with pytest.raises(CommandError, match="holds an unfinished run; --resume goes on"):
-        scale.run(job, KNOWN, tmp_path / "out.csv", "csv", ORIGIN, workers=1)
+        start(job, tmp_path / "out.csv")
     with (
-        scale._opened(job, folder, tmp_path / "out.csv", True),
+        runs._opened(job, folder, tmp_path / "out.csv", True),
         pytest.raises(CommandError, match="another process is at work"),
     ):
         finish(job, tmp_path / "out.csv")
@@ -254,9 +298,8 @@ def test_refusals(job: Job, parts: list[pa.Table], tmp_path: Path) -> None:
         finish(job, tmp_path / "done.csv")
     with pytest.raises(OutputError, match="cannot write"):
         finish(job, tmp_path / "missing" / "out.csv")
-    novel = replace(job, options=FunnelOptions(novel_only=True))
-    with pytest.raises(ValueError, match="no known set"):
-        scale.run(novel, None, tmp_path / "out.csv", "csv", ORIGIN, workers=1)
+    with pytest.raises(OutputError, match="cannot write"):
+        write_part(folder / "job.json", 0, b"x")
     with pytest.raises(BundleError, match="has weights"):
         PartMaker(replace(job, bundle_hash="0"))
 
@@ -292,8 +335,8 @@ def test_damage_inside_a_part_is_found(job: Job, parts: list[pa.Table], tmp_path
 
 
 def test_raw_parts_are_every_string(job: Job, maker: PartMaker, tmp_path: Path) -> None:
-    raw = replace(job, raw=True, fidelity="auto")
-    assert scale.run(raw, None, tmp_path / "raw.smi", "", ORIGIN, workers=1) is None
+    raw = replace(job, raw=True, how=replace(HOW, fidelity="auto"))
+    assert start(raw, tmp_path / "raw.smi", "") is None
     codes = maker.space.sample_latents(50, 1, "flow", None)
     texts = maker.space.decode(codes, "auto", temperature=1.0, seed=1)
     assert (tmp_path / "raw.smi").read_text().splitlines() == texts

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domains.smiles.scale_dedup import SeenKeys
+from tvae_core.sampling.merge import SeenKeys
 
 
 @given(st.lists(st.lists(st.integers(0, 40) | st.integers(2**64 - 5, 2**64 - 1)), max_size=12))

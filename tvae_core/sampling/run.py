@@ -1,42 +1,37 @@
-"""Long sampling runs: parts over all cores or a cluster, resumable, each molecule written once.
+"""Long sampling runs: parts over all cores or a cluster, resumable, each item written once.
 
-`python -m domains.smiles.sample -n 1000000 -o out.parquet` comes here. The run's parts lie in
-`out.parquet.parts/` beside `job.json`, its settings; a part that is there is complete, and all that
-a stopped run has to make again is those that are not. When every part is there they become the
-output, in the order of the samples, and the folder goes.
+`python -m domains.<name>.sample -n 1000000 --workers 8 -o out.parquet` comes here. The run's parts
+lie in `out.parquet.parts/` beside `job.json`, its settings; a part that is there is complete, and
+all that a stopped run has to make again is those that are not. When every part is there they become
+the output, in the order of the samples, and the folder goes.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from domains.smiles.engine_local import run_local
-from domains.smiles.funnel import Funnel, FunnelResult
-from domains.smiles.novelty import KnownSet
-from domains.smiles.scale_output import write_output
-from domains.smiles.scale_parts import Job, PartError, part_file, read_note
 from tvae_core.cells import Row
 from tvae_core.cli import Bar, CommandError
-from tvae_core.files import OutputError, json_text, write_whole
+from tvae_core.files import InUseError, OutputError, held, json_text, write_whole
+from tvae_core.sampling.engines import Run, run_local, run_ray
+from tvae_core.sampling.funnel import Funnel, Judge, Result
+from tvae_core.sampling.hooks import Sampling
+from tvae_core.sampling.merge import write_output
+from tvae_core.sampling.parts import Job, PartError, part_file, read_note
 
-ENGINES = ("local", "ray")
-PART_SIZE = 4096
-"""Samples a part: a minute or less of one core's work, which is what a stop can cost."""
-
-FROM = 50_000
-"""Samples from which on a run with an output file is a long one without being asked."""
+ENGINES = {"local": run_local, "ray": run_ray}
 
 
 def run(
     job: Job,
-    known: KnownSet | None,
+    hooks: Sampling,
+    judge: Judge | None,
     output: Path,
     format: str,
     origin: Row,
@@ -44,69 +39,58 @@ def run(
     workers: int,
     resume: bool = False,
     engine: str = "local",
-) -> FunnelResult | None:
+) -> Result | None:
     """Draws, sieves and writes.
 
     Args:
         job: what to do.
-        known: the bundle's set of known molecules.
+        hooks: the domain's.
+        judge: the domain's; None for a raw job.
         output: file to write.
-        format: one of `scale_output.FORMATS_AT_SCALE`.
-        origin: where the molecules are from, for the file.
+        format: one that is written in bounded memory.
+        origin: where the items are from, for the file.
         workers: processes, or CPUs of the cluster.
         resume: go on from the parts that are there.
         engine: one of `ENGINES`.
 
     Returns:
-        The funnel's counts, without molecules; None for a raw job.
+        The funnel's counts, without items; None for a raw job.
 
     Raises:
         CommandError: there is an unfinished run, or one with other settings; a worker died.
         OutputError: something cannot be written.
-        ValueError: the options need a reference or a known set that is not there.
+        ValueError: only novel items are wanted, and nothing tells them.
     """
-    funnel = Funnel(job.options, known, job.reference)
+    if judge is not None:
+        Funnel(judge, job.wanted)
     folder = output.with_name(output.name + ".parts")
     with _opened(job, folder, output, resume):
         missing = _missing(job, folder)
         if missing:
-            _make(job, folder, missing, workers, engine)
+            work = Run(job, hooks.commands, folder, missing, workers)
+            _make(work, engine)
         bar = Bar("write", "part")
         try:
-            counts = write_output(job, folder, output, format, origin, bar)
+            counts = write_output(job, hooks, judge, folder, output, format, origin, bar)
         except PartError as error:
             raise CommandError(f"{error}; delete that file and run again with --resume") from None
         # under its own name a folder that is half deleted would be in the way of the next run
         done = _done(folder)
         folder.rename(done)
     shutil.rmtree(done, ignore_errors=True)
-    if job.raw:
-        return None
-    stages = counts.stages()
-    return FunnelResult(
-        counts=stages,
-        survivors=[],
-        rejected=[],
-        labels=funnel.labels(stages["window"], counts.novel),
-        novel=None if known is None else counts.novel,
-        false_positive_rate=None if known is None else known.false_positive_rate,
-    )
+    return None if judge is None else counts.result(judge)
 
 
-def _make(job: Job, folder: Path, missing: Sequence[int], workers: int, engine: str) -> None:
-    rows = [job.rows(number) for number in missing]
+def _make(work: Run, engine: str) -> None:
+    job = work.job
+    rows = [job.rows(number) for number in work.numbers]
     total = sum(stop - start for start, stop in rows)
     if total < job.n:
         print(f"going on: {job.n - total:,} of {job.n:,} samples are there", file=sys.stderr)
-    bar = Bar("sample", "molecule")
+    bar = Bar("sample", work.commands.unit)
     bar(0, total)
-    make: Callable[..., None] = run_local
-    if engine == "ray":
-        from domains.smiles.engine_ray import run_ray
-
-        make = run_ray
     try:
-        make(job, folder, missing, workers, lambda done: bar(min(done, total), total))
+        ENGINES[engine](work, lambda done: bar(min(done, total), total))
         bar(total, total)
     except KeyboardInterrupt:
         bar.close()
@@ -133,21 +117,18 @@ def _opened(job: Job, folder: Path, output: Path, resume: bool) -> Iterator[None
     shutil.rmtree(_done(folder), ignore_errors=True)
     try:
         folder.mkdir(exist_ok=True)
-        lock = (folder / "lock").open("w")
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CommandError(f"another process is at work in {folder}") from None
-        except OSError:  # a file system without locks
-            pass
-        if not there:
-            write_whole(folder / "job.json", json_text(job.settings()))
-        for stale in folder.glob("part-*.tmp"):
-            stale.unlink(missing_ok=True)
-        yield
+    try:
+        with held(folder / "lock"):
+            if not there:
+                write_whole(folder / "job.json", json_text(job.settings()))
+            for pattern in ("part-*.tmp", ".part-*.tmp"):
+                for stale in folder.glob(pattern):
+                    stale.unlink(missing_ok=True)
+            yield
+    except InUseError:
+        raise CommandError(f"another process is at work in {folder}") from None
 
 
 def _done(folder: Path) -> Path:
