@@ -10,8 +10,8 @@ otherwise in its files (`DomainCommands.text_column`). Where provenance goes:
 - parquet: the JSON under `provenance` in the file's metadata; numbers at full precision.
 
 Texts are written as they are (csv and tsv quote line breaks); only txt writes line breaks as
-escapes, see `tvae_core.names.raw_line`. Formats of lines may be gzipped: `.csv.gz`. A domain adds
-writers of lines (`writers`) and of whole files or folders (`write_items`).
+escapes, see `tvae_core.support.words.raw_line`. Formats of lines may be gzipped: `.csv.gz`. A
+domain adds writers of lines (`writers`) and of whole files or folders (`write_items`).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from tvae_core.cells import Row, Written, cell, clean, columns, provenance
 from tvae_core.domain import FloatArray
-from tvae_core.files import OutputError, check_file, check_parent, replacing
-from tvae_core.names import raw_line
+from tvae_core.support.files import OutputError, check_file, check_parent, replacing
+from tvae_core.support.words import raw_line
 
 if TYPE_CHECKING:
     import argparse
 
     import pyarrow as pa
 
-    from tvae_core.commands import DomainCommands
+    from tvae_core.domain_commands import DomainCommands
 
 MOST_SHOWN = 20
 FOLDER_TABLE = "verdicts.csv"

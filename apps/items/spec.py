@@ -16,8 +16,8 @@ from apps.common.elements.cards import Chip
 from apps.common.widgets.windows import Range
 from apps.items.facts import Item
 from apps.items.hooks import Hooks
-from tvae_core.commands import DomainCommands
 from tvae_core.domain import Domain
+from tvae_core.domain_commands import DomainCommands
 
 
 @dataclass(frozen=True, slots=True)

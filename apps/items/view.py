@@ -13,7 +13,7 @@ from apps.common.elements.cards import Card, Chip, Click, caret_lines, draw_card
 from apps.common.page import go, plain_label
 from apps.items.facts import Item
 from apps.items.spec import Face, ScoreView, Spec
-from tvae_core.names import one_line
+from tvae_core.support.words import one_line
 
 WALK = (
     ("from", "Walk from", "Start a walk here"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from apps.molecule.spec import SPEC
-from domains.smiles.distributions import Difference
+from domains.smiles.chem.distributions import Difference
 
 NAMES = {"weight": "weight", "heavy_atoms": "heavy atoms", "rings": "the number of rings"}
 SCORES = SPEC.cards.scores

@@ -6,7 +6,13 @@ from itertools import islice
 from pathlib import Path
 
 from apps.items.hooks import Format, Row
-from domains.smiles.readers import ENDINGS, SMILES_COLUMNS, Account, MoleculeFile, columns_of
+from domains.smiles.reading.readers import (
+    ENDINGS,
+    SMILES_COLUMNS,
+    Account,
+    MoleculeFile,
+    columns_of,
+)
 
 
 def read(path: Path, column: str | None, most: int) -> tuple[list[Row], list[str]]:

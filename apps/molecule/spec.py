@@ -15,19 +15,19 @@ from apps.molecule.constraints import constrain, terms
 from apps.molecule.files import FORMAT
 from apps.molecule.sketch import sketcher
 from domains.smiles import SmilesDomain
-from domains.smiles.chem import MAX_LENGTH
+from domains.smiles.chem.distributions import Distributions
+from domains.smiles.chem.molecule import MAX_LENGTH
+from domains.smiles.chem.scores import SCORES
 from domains.smiles.commands import COMMANDS
-from domains.smiles.distributions import Distributions
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.objectives import MoleculeScores
 from domains.smiles.reference import REFERENCE_FILE
-from domains.smiles.scores import SCORES
 
 BUNDLE = COMMANDS.bundle
 
 
 def score(name: str, label: str, form: str, ends: Range) -> ScoreView:
-    """How a score of `domains.smiles.scores` is shown."""
+    """How a score of `domains.smiles.chem.scores` is shown."""
     about = SCORES[name]
     said = about.description + (f" ({about.unit})" if about.unit else "")
     unit = about.unit if about.unit in ("g/mol", "Å²") else ""

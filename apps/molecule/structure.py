@@ -19,10 +19,10 @@ from apps.items.facts import Item
 from apps.items.hooks import Choice
 from apps.items.spec import Face
 from domains.smiles import SmilesDomain
-from domains.smiles.alerts import Alert, find_alerts
-from domains.smiles.chem import inchikey, parse, plain_smiles, quiet
-from domains.smiles.scores import scaffold
-from domains.smiles.syntax import Problem
+from domains.smiles.chem.alerts import Alert, find_alerts
+from domains.smiles.chem.molecule import inchikey, parse, plain_smiles, quiet
+from domains.smiles.chem.scores import scaffold
+from domains.smiles.chem.syntax import Problem
 
 SHOWN_ALERTS = ("pains", "brenk")
 """Catalogues whose alerts are on every card, whether they filter or not."""

@@ -7,22 +7,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from domains.smiles.chem import parse, plain_smiles
+from domains.smiles.chem.molecule import parse, plain_smiles
+from domains.smiles.chem.syntax import Problem
+from domains.smiles.chem.writers import WRITERS, check_place
 from domains.smiles.domain import BUNDLE, SmilesDomain
-from domains.smiles.files import WRITERS, check_place
 from domains.smiles.novelty import KnownSet, plain_forms
 from domains.smiles.novelty import load_known as load_known
 from domains.smiles.reading.given import plain
 from domains.smiles.reference import reference_of_prepared_set
-from domains.smiles.syntax import Problem
 from domains.smiles.tables import WALK_COLUMNS, AroundMolecule, walk_table
-from tvae_core.cli import Bar, CommandParser, available_cores
-from tvae_core.commands import DomainCommands, SearchHooks
-from tvae_core.data import PreparedSet
-from tvae_core.known import KNOWN_FILE, readable_known
-from tvae_core.measures import Known
+from tvae_core.data.known import KNOWN_FILE, readable_known
+from tvae_core.data.prepared import PreparedSet
+from tvae_core.domain_commands import DomainCommands, SearchHooks
+from tvae_core.evaluation.measures import Known
 from tvae_core.sampling.hooks import Sampling
 from tvae_core.search.objective import Scores, Term
+from tvae_core.support.command_line import Bar, CommandParser, available_cores
 
 _STEREO = frozenset("@/\\")
 
@@ -86,7 +86,7 @@ def _terms(args: argparse.Namespace, start: str | None) -> list[Term]:
 
 
 def _add_benchmark(parser: CommandParser) -> None:
-    from domains.smiles.optimise_benchmark import add_benchmark_arguments
+    from domains.smiles.benchmark.similar_plogp import add_benchmark_arguments
 
     add_benchmark_arguments(parser)
 
@@ -94,7 +94,7 @@ def _add_benchmark(parser: CommandParser) -> None:
 def _run_benchmark(args: argparse.Namespace) -> int | None:
     if args.benchmark is None:
         return None
-    from domains.smiles.optimise_benchmark import run_benchmark
+    from domains.smiles.benchmark.similar_plogp import run_benchmark
 
     return run_benchmark(args)
 

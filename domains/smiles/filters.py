@@ -13,12 +13,12 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 
-from domains.smiles.alerts import alerts_of, catalog_of, resolve_catalogs
-from domains.smiles.chem import canonical, inchikey, parse, plain_smiles
+from domains.smiles.chem.alerts import alerts_of, catalog_of, resolve_catalogs
+from domains.smiles.chem.molecule import canonical, inchikey, parse, plain_smiles
+from domains.smiles.chem.scores import SCORES, default_names, make_reference, scaffold, score_all
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.novelty import KnownSet
 from domains.smiles.parallel import CHEAP, Workers
-from domains.smiles.scores import SCORES, default_names, make_reference, scaffold, score_all
-from domains.smiles.syntax import Problem
 from tvae_core.domain import FloatArray
 from tvae_core.sampling.funnel import (
     NOVEL,

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from domains.smiles.alerts import alerts_of, resolve_catalogs
-from domains.smiles.chem import parse
+from domains.smiles.chem.alerts import alerts_of, resolve_catalogs
+from domains.smiles.chem.molecule import parse
+from domains.smiles.chem.penalised_logp import plogp, plogp_raw, ring_penalties
+from domains.smiles.chem.scores import FloatArray, default_names, score_all
+from domains.smiles.chem.scores import scaffold as murcko
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.domain import SmilesDomain
-from domains.smiles.penalised_logp import plogp, plogp_raw, ring_penalties
-from domains.smiles.scores import FloatArray, default_names, score_all
-from domains.smiles.scores import scaffold as murcko
-from domains.smiles.syntax import Problem
-from tvae_core.limits import Bounds
+from tvae_core.search.limits import Bounds
 from tvae_core.search.objective import ItemObjective, Term
 
 DERIVED = ("plogp", "plogp_raw", "ring_penalty")

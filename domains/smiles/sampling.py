@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from domains.smiles.alerts import resolve_catalogs
-from domains.smiles.chem import parse, plain_smiles
+from domains.smiles.chem.alerts import resolve_catalogs
+from domains.smiles.chem.molecule import parse, plain_smiles
+from domains.smiles.chem.scores import check_names, default_names
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.filters import DEFAULT_ALERTS, funnel_table, molecule_judge, stage_labels
 from domains.smiles.novelty import load_known
 from domains.smiles.reading.given import without_maps
-from domains.smiles.scores import check_names, default_names
-from domains.smiles.syntax import Problem
-from tvae_core.cli import available_cores, positive_int
+from tvae_core.cli.telling import check_back
 from tvae_core.sampling.funnel import VALID, Judge, Result, Sample, Wanted
 from tvae_core.sampling.hooks import Own, Sampling
-from tvae_core.verbs.telling import check_back
+from tvae_core.support.command_line import available_cores, positive_int
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tvae_core.cli import CommandParser
 from tvae_core.space import LatentSpace
+from tvae_core.support.command_line import CommandParser
 from tvae_core.support.table import text_table
 
 WALK_COLUMNS = (
@@ -38,7 +38,7 @@ class AroundMolecule:
 
     def check(self, args: argparse.Namespace) -> None:
         """Refuses an unknown catalogue."""
-        from domains.smiles.alerts import resolve_catalogs
+        from domains.smiles.chem.alerts import resolve_catalogs
 
         resolve_catalogs(args.alerts)
 

@@ -29,7 +29,7 @@ from apps.molecule import structure
 from apps.molecule.differences import difference_rows, verdict
 from apps.molecule.spec import SPEC
 from apps.registry import app_named
-from domains.smiles.distributions import PROPERTIES, Difference, Distributions
+from domains.smiles.chem.distributions import PROPERTIES, Difference, Distributions
 from domains.smiles.domain import EXAMPLES
 from tests.apps.items import bench_of
 from tests.molecule_cases import CASES, RIGHT

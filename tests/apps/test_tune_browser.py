@@ -15,7 +15,7 @@ import pytest
 
 from apps.registry import app_named
 from domains.midi.notation import STEPS_PER_QUARTER, parse_score
-from domains.midi.sound import TAIL
+from domains.midi.writing.sound import TAIL
 from tests.apps.browsing import FIRST_LOAD, Watch, settle, shoot
 from tests.apps.items import bundle_of
 

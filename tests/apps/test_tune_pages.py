@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import parse_score
-from domains.midi.writers import to_midi
+from domains.midi.writing.writers import to_midi
 from tests.apps.browsing import markdown_of
 from tests.domains.midi.reading.midi_files import (
     SCALE,

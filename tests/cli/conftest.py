@@ -18,13 +18,13 @@ from rdkit import Chem
 from data_prep import smiles as prep
 from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
-from tvae_core.cli import run_command
-from tvae_core.commands import evaluate_command, train_command
-from tvae_core.refine_command import refine_command
-from tvae_core.verbs.interpolate import interpolate_command
-from tvae_core.verbs.neighbours import neighbours_command
-from tvae_core.verbs.optimise import optimise_command
-from tvae_core.verbs.sample import sample_command
+from tvae_core.cli.interpolate import interpolate_command
+from tvae_core.cli.neighbours import neighbours_command
+from tvae_core.cli.optimise import optimise_command
+from tvae_core.cli.refine import refine_command
+from tvae_core.cli.sample import sample_command
+from tvae_core.domain_commands import evaluate_command, train_command
+from tvae_core.support.command_line import run_command
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": lambda argv: train_command(COMMANDS, argv),

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from domains.smiles.alerts import alerts_of
+from domains.smiles.chem.alerts import alerts_of
+from domains.smiles.chem.scores import scaffold, score_all
 from domains.smiles.domain import BUNDLE
-from domains.smiles.scores import scaffold, score_all
 
 FOLDER = Path(os.environ.get("TVAE_BUNDLE") or BUNDLE)
 START = "CC1C2CCC(C2)C1CN(CCO)C(=O)c1ccc(Cl)cc1"

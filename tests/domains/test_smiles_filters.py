@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from domains.smiles.alerts import CATALOGS
+from domains.smiles.chem.alerts import CATALOGS
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.filters import ALERTS, funnel_table, molecule_judge, stage_labels
 from domains.smiles.novelty import KnownSet

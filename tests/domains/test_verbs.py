@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 
 from domains.registry import DOMAINS, commands_of
-from tvae_core.cli import run_command
-from tvae_core.commands import DomainCommands
-from tvae_core.similarity import similarity_of
+from tvae_core.cli.interpolate import interpolate_command
+from tvae_core.cli.neighbours import neighbours_command
+from tvae_core.cli.optimise import optimise_command
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.space import LatentSpace
-from tvae_core.steps import walk
-from tvae_core.verbs.interpolate import interpolate_command
-from tvae_core.verbs.neighbours import neighbours_command
-from tvae_core.verbs.optimise import optimise_command
+from tvae_core.space.similarity import similarity_of
+from tvae_core.space.walk import walk
+from tvae_core.support.command_line import run_command
 
 VERBS: dict[str, Callable[[DomainCommands, Sequence[str]], int]] = {
     "interpolate": interpolate_command,

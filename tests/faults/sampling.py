@@ -32,8 +32,8 @@ KINDS = ("cpu", "file", "part")
 def sample(arguments: Sequence[str]) -> int:
     """`python -m domains.smiles.sample` in this process; the exit code."""
     from domains.smiles.commands import COMMANDS
-    from tvae_core.cli import run_command
-    from tvae_core.verbs.sample import sample_command
+    from tvae_core.cli.sample import sample_command
+    from tvae_core.support.command_line import run_command
 
     return run_command("sample", lambda: sample_command(COMMANDS, list(arguments)))
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from tvae_core.beam import check_beams
-from tvae_core.generate import BATCH, check_sampling
-from tvae_core.verified import check_cycles
+from tvae_core.decoding.beam import check_beams
+from tvae_core.decoding.generate import BATCH, check_sampling
+from tvae_core.decoding.verified import check_cycles
 
 AUTO = "auto"
 """The setting of the dial that looks for the most faithful one whose text is valid."""

@@ -21,18 +21,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tvae_core.classify import PROBES
 from tvae_core.domain import Domain, HasLabels
-from tvae_core.evaluate import Evaluation
-from tvae_core.files import sha256_file, write_whole
-from tvae_core.geometry import RADII, SETTINGS
-from tvae_core.intervals import Estimate
-from tvae_core.latent_map import LatentMap, make_map, map_bytes
-from tvae_core.plots import curves_svg, page_bytes
-from tvae_core.run_log import LOG_FILE, read_log
-from tvae_core.showcase import Showcase, Shown
-from tvae_core.space import LatentSpace
-from tvae_core.tables import AROUND, COLUMNS
+from tvae_core.evaluation.classify import PROBES
+from tvae_core.evaluation.evaluate import Evaluation
+from tvae_core.evaluation.geometry import RADII, SETTINGS
+from tvae_core.evaluation.intervals import Estimate
+from tvae_core.evaluation.latent_map import LatentMap, make_map, map_bytes
+from tvae_core.evaluation.plots import curves_svg, page_bytes
+from tvae_core.evaluation.showcase import Showcase, Shown
+from tvae_core.evaluation.tables import AROUND, COLUMNS
+from tvae_core.space.space import LatentSpace
+from tvae_core.support.files import sha256_file, write_whole
+from tvae_core.training.run_log import LOG_FILE, read_log
 
 REPORT_FILE = "report.html"
 HEADLINES = (

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvae_core.cli import CommandError
-from tvae_core.commands import DomainCommands
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.sampling.parts import Job, PartMaker, part_bytes, write_part
+from tvae_core.support.command_line import CommandError
 
 Progress = Callable[[int], None]
 """Told now and then how many samples have been drawn in all."""

@@ -21,9 +21,9 @@ from functools import partial
 from typing import Any
 
 from tvae_core.domain import Domain, FloatArray, Verdict
-from tvae_core.limits import check_window, outside, window_text
-from tvae_core.measures import Known
-from tvae_core.names import unknown_name
+from tvae_core.evaluation.measures import Known
+from tvae_core.search.limits import check_window, outside, window_text
+from tvae_core.support.words import unknown_name
 
 RAW, VALID, UNIQUE, WINDOW, NOVEL, RANKED = "raw", "valid", "unique", "window", "novel", "ranked"
 

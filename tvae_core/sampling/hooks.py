@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvae_core.names import counted
 from tvae_core.sampling.funnel import NOVEL, RANKED, RAW, UNIQUE, VALID, WINDOW, Judge, judge_of
+from tvae_core.support.words import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tvae_core.commands import DomainCommands
     from tvae_core.decoding.settings import Decoding
+    from tvae_core.domain_commands import DomainCommands
     from tvae_core.sampling.funnel import Result, Sample, Wanted
-    from tvae_core.space import LatentSpace
+    from tvae_core.space.space import LatentSpace
 
 Own = Mapping[str, Any]
 """Settings of a domain's own, as plain JSON."""

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tvae_core.cells import Row
-from tvae_core.files import OutputError
 from tvae_core.rows import write_tables, write_to
 from tvae_core.sampling.funnel import (
     RANKED,
@@ -29,6 +28,7 @@ from tvae_core.sampling.funnel import (
 )
 from tvae_core.sampling.hooks import Sampling
 from tvae_core.sampling.parts import KEPT, Job, fates_of, read_note, read_part
+from tvae_core.support.files import OutputError
 
 Progress = Callable[[int, int], None]
 Keys = npt.NDArray[np.uint64]
@@ -209,7 +209,7 @@ def write_output(
 
 
 def _write_raw(job: Job, folder: Path, target: Path, counts: Counts, progress: Progress) -> None:
-    from tvae_core.names import raw_line
+    from tvae_core.support.words import raw_line
 
     with target.open("w", encoding="utf-8", newline="\n") as file:
         for number in range(job.parts):

@@ -22,14 +22,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tvae_core.checkpoint import BundleError
-from tvae_core.commands import DomainCommands
+from tvae_core.bundle import BundleError
+from tvae_core.data.known import text_hashes
 from tvae_core.decoding.settings import Decoding
-from tvae_core.files import replacing
-from tvae_core.known import text_hashes
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.sampling.funnel import NOVEL, RANKED, RAW, UNIQUE, VALID, Funnel, Result, Wanted
 from tvae_core.sampling.hooks import sampling_hooks
-from tvae_core.space import LatentSpace
+from tvae_core.space.space import LatentSpace
+from tvae_core.support.files import replacing
 
 KEPT = "kept"
 _META = b"part"

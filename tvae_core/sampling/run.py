@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from tvae_core.cells import Row
-from tvae_core.cli import Bar, CommandError
-from tvae_core.files import InUseError, OutputError, held, json_text, write_whole
 from tvae_core.sampling.engines import Run, run_local, run_ray
 from tvae_core.sampling.funnel import Funnel, Judge, Result
 from tvae_core.sampling.hooks import Sampling
 from tvae_core.sampling.merge import write_output
 from tvae_core.sampling.parts import Job, PartError, part_file, read_note
+from tvae_core.support.command_line import Bar, CommandError
+from tvae_core.support.files import InUseError, OutputError, held, json_text, write_whole
 
 ENGINES = {"local": run_local, "ray": run_ray}
 

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tvae_core import latent_ops
+from tvae_core.decoding.dial import fidelity_of
 from tvae_core.domain import DomainError
-from tvae_core.noise import fidelity_of
-from tvae_core.rng import normal_rows
-from tvae_core.space import LatentSpace
+from tvae_core.space import paths as latent_ops
+from tvae_core.space.space import LatentSpace
+from tvae_core.support.random_rows import normal_rows
 
 RADIUS = 0.3
 

@@ -1,7 +1,8 @@
 """`sample --target-property logp=2.5`: prior samples whose items have wanted scores.
 
 Samples of the prior are decoded and scored, those near the wanted scores are drawn again with
-noise, in a few rounds (`tvae_core.attributes`); what `sample` decodes is drawn in the same way.
+noise, in a few rounds (`tvae_core.space.population`); what `sample` decodes is drawn in the same
+way.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tvae_core.attributes import Population
-from tvae_core.cli import Bar
-from tvae_core.commands import DomainCommands
 from tvae_core.decoding.settings import Decoding
-from tvae_core.names import counted
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.search.objective import DomainScores, Scores
-from tvae_core.space import LatentSpace
+from tvae_core.space.population import Population
+from tvae_core.space.space import LatentSpace
+from tvae_core.support.command_line import Bar
+from tvae_core.support.words import counted
 
 ROUNDS = 2
 """Rounds of a quarter as many samples near the wanted scores as were scored first."""

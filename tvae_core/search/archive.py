@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from tvae_core.domain import DomainError
-from tvae_core.optimise_types import Call, FloatArray, Generation, Objective, calls_of
 from tvae_core.search.ranking import ranks, tchebycheff
-from tvae_core.space import LatentSpace
+from tvae_core.search.types import Call, FloatArray, Generation, Objective, calls_of
+from tvae_core.space.space import LatentSpace
 
 
 class Archive:

@@ -3,7 +3,7 @@
     objective = ItemObjective(domain, ["length - 2*depth"], bounds={"depth": (None, 4)})
     objective(["x = 1", "x = (1"]).score
 
-A target is an expression over scores (`tvae_core.expressions`) or a function of the user's
+A target is an expression over scores (`tvae_core.search.expressions`) or a function of the user's
 (`tvae_core.search.user_function`). A domain may add scores and constraints of its own.
 """
 
@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tvae_core.domain import Domain, DomainError, FloatArray
-from tvae_core.expressions import Expression
-from tvae_core.limits import Bounds, check_bounds, missed_bounds
-from tvae_core.names import unknown_name
-from tvae_core.optimise_types import Call, Scored
+from tvae_core.search.expressions import Expression
+from tvae_core.search.limits import Bounds, check_bounds, missed_bounds
+from tvae_core.search.types import Call, Scored
 from tvae_core.search.user_function import UserFunction
-from tvae_core.similarity import Similarity
+from tvae_core.space.similarity import Similarity
+from tvae_core.support.words import unknown_name
 
 SIMILARITY = "similarity"
 """The name of the similarity to the start, where there is one."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tvae_core.optimise_types import Call, FloatArray
+from tvae_core.search.types import Call, FloatArray
 
 AUGMENTED = 0.05
 """Share of the plain weighted sum in the augmented Tchebycheff function (Knowles 2006)."""

@@ -22,15 +22,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tvae_core.decoding.dial import sigma_of
 from tvae_core.domain import DomainError
-from tvae_core.latent_ops import check_radius
-from tvae_core.noise import sigma_of
-from tvae_core.optimise_state import read_state, write_state
-from tvae_core.optimise_types import Call, FloatArray, Generation, Objective, Scored
 from tvae_core.search.archive import Archive, Scoring
 from tvae_core.search.ranking import draw_weights, pareto_front
+from tvae_core.search.state import read_state, write_state
 from tvae_core.search.strategies import METHODS, generator, make_strategy
-from tvae_core.space import LatentSpace
+from tvae_core.search.types import Call, FloatArray, Generation, Objective, Scored
+from tvae_core.space.paths import check_radius
+from tvae_core.space.space import LatentSpace
 
 __all__ = ["DECODES", "METHODS", "Call", "Objective", "Scored", "Search"]
 

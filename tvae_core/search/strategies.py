@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tvae_core.optimise_types import FloatArray
 from tvae_core.search.archive import Archive
+from tvae_core.search.types import FloatArray
 
 METHODS = ("evolve", "cma", "turbo", "random")
 """The methods; the first is the default."""
@@ -180,7 +180,7 @@ def make_strategy(method: str, batch_size: int, radius: float, seed: int, tokens
     if method == "random":
         return RandomPerturbation(batch_size, radius, seed)
     if method == "turbo":
-        from tvae_core.optimise_turbo import TuRBO
+        from tvae_core.search.turbo import TuRBO
 
         return TuRBO(batch_size, radius, seed)
     raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from tvae_core.domain import FloatArray
-from tvae_core.names import unknown_name
+from tvae_core.support.words import unknown_name
 
 
 class UserFunction:

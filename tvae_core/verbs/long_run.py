@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tvae_core.cells import Written
-from tvae_core.cli import CommandError, available_cores, positive_int
 from tvae_core.rows import fills_folder, format_of, line_writers
+from tvae_core.support.command_line import CommandError, available_cores, positive_int
 
 if TYPE_CHECKING:
     from tvae_core.decoding.settings import Decoding
     from tvae_core.sampling.hooks import Asked
-    from tvae_core.space import LatentSpace
+    from tvae_core.space.space import LatentSpace
 
 ENGINES = ("local", "ray")
 PART_SIZE = 4096

@@ -18,9 +18,9 @@ from apps.items.hooks import Row
 from apps.items.spec import Spec
 from apps.items.workplace import row_of
 from tvae_core.evaluation.comes_back import compare
-from tvae_core.latent_ops import neighbours
-from tvae_core.rng import normal_rows
 from tvae_core.space import LatentSpace
+from tvae_core.space.paths import neighbours
+from tvae_core.support.random_rows import normal_rows
 
 MOST_DECODED = 20_000
 SLICE_SECONDS = 0.7

@@ -22,8 +22,8 @@ from apps.items.spec import Spec
 from apps.items.table import column_config, score_cells
 from apps.items.view import follow, item_card, picture_of
 from apps.items.workplace import downloads, frame, novelty
+from tvae_core.cli.search_run import start_left_out
 from tvae_core.search.search import Call, Search
-from tvae_core.verbs.search import start_left_out
 
 SHOWN, IN_TABLE = 10, 5
 

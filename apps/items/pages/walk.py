@@ -19,7 +19,7 @@ from apps.items.spec import Spec
 from apps.items.view import draw_large, item_card, thumbnail
 from apps.items.workplace import downloads, frame, labels_of, novelty, row_of
 from tvae_core.space import PathPoint
-from tvae_core.steps import walk
+from tvae_core.space.walk import walk
 
 
 def walked(bench: Workbench, a: Item, b: Item, chosen: WalkSettings) -> list[PathPoint]:

@@ -15,10 +15,10 @@ from apps.items.facts import Item
 from apps.items.filters import windows
 from apps.items.hooks import Named
 from apps.items.spec import Spec
-from tvae_core.limits import Bounds
+from tvae_core.search.limits import Bounds
 from tvae_core.search.objective import DomainScores, ItemObjective, Term
 from tvae_core.search.strategies import METHODS
-from tvae_core.similarity import similarity_of
+from tvae_core.space.similarity import similarity_of
 
 TARGET, OWN = "target", "own"
 METHOD_NAMES = {

@@ -17,7 +17,7 @@ from apps.items.histograms import histogram_figure, key_html, values_of
 from apps.items.workplace import frame
 from apps.molecule.differences import difference_rows, verdict
 from apps.molecule.spec import SPEC, reference_of
-from domains.smiles.distributions import Difference, Distributions
+from domains.smiles.chem.distributions import Difference, Distributions
 
 SCORES = SPEC.cards.scores
 SAMPLED, KEPT, UPLOADED = "sampled", "kept", "uploaded"

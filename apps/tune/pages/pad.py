@@ -22,7 +22,7 @@ from apps.items.spec import Spec
 from apps.items.view import draw_large, item_card
 from apps.items.workplace import frame, novelty
 from apps.tune.pad import Mark, pad
-from tvae_core.latent_ops import slerp
+from tvae_core.space.paths import slerp
 
 CORNERS = (
     ("Top left", "Ode to Joy"),

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from tvae_core.checkpoint import load_bundle
+from tvae_core.bundle import load_bundle
 from tvae_core.domain import DomainError, Rendered
-from tvae_core.evaluate import Evaluation, evaluate
+from tvae_core.evaluation.evaluate import Evaluation, evaluate
+from tvae_core.evaluation.intervals import share_of, with_bounds
+from tvae_core.evaluation.latent_map import make_map
 from tvae_core.evaluation.report import (
     Pictures,
     Report,
@@ -28,12 +30,10 @@ from tvae_core.evaluation.report import (
     write_report,
     write_run_report,
 )
-from tvae_core.files import OutputError
-from tvae_core.intervals import share_of, with_bounds
-from tvae_core.latent_map import make_map
-from tvae_core.run_log import read_log
-from tvae_core.showcase import Showcase, Shown, make_showcase
+from tvae_core.evaluation.showcase import Showcase, Shown, make_showcase
 from tvae_core.space import LatentSpace
+from tvae_core.support.files import OutputError
+from tvae_core.training.run_log import read_log
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 EVIL = '<script>alert("1")</script>&amp;\x00\ud800\x85\r'
@@ -111,7 +111,7 @@ class Drawn:
 @pytest.fixture(scope="module")
 def measured(trained_space: LatentSpace, trained: Any) -> tuple[Evaluation, Showcase]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tvae_core.evaluate.SETTINGS", (None,))
+        patch.setattr("tvae_core.evaluation.evaluate.SETTINGS", (None,))
         found = evaluate(
             trained_space, trained.words[:6], n_samples=10, n_paths=3, dial=(1.0, 0.3),
             prior="gaussian", geometry=True,
@@ -276,7 +276,7 @@ def test_the_command_of_a_run() -> None:
 def test_a_run_leaves_a_report(
     go: Callable[..., Any], toy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tvae_core.train.evaluate", partial(evaluate, dial=(1.0,)))
+    monkeypatch.setattr("tvae_core.training.run.evaluate", partial(evaluate, dial=(1.0,)))
     run = go("run")
     bundle = load_bundle(run.bundle, "toy")
     space = LatentSpace(bundle.model, bundle.tokenizer, bundle.priors, toy)

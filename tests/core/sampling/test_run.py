@@ -15,11 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from domains.registry import commands_of
-from tvae_core.checkpoint import BundleError, load_bundle
-from tvae_core.cli import CommandError
-from tvae_core.commands import DomainCommands
+from tvae_core.bundle import BundleError, load_bundle
 from tvae_core.decoding.settings import Decoding
-from tvae_core.files import OutputError
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.sampling import run as runs
 from tvae_core.sampling.funnel import Wanted, pour
 from tvae_core.sampling.hooks import sampling_hooks
@@ -34,6 +32,8 @@ from tvae_core.sampling.parts import (
     read_part,
     write_part,
 )
+from tvae_core.support.command_line import CommandError
+from tvae_core.support.files import OutputError
 
 ORIGIN = {"bundle": "b", "seed": 1}
 LIMITS = {"smiles": {"logp": 3.5}, "python_code": {"length": 30.0}}

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from tvae_core import optimise_state
 from tvae_core.domain import DomainError
-from tvae_core.files import OutputError
 from tvae_core.search import search as searching
+from tvae_core.search import state as optimise_state
 from tvae_core.search.search import METHODS, Scored, Search
 from tvae_core.search.strategies import make_strategy
 from tvae_core.space import LatentSpace
+from tvae_core.support.files import OutputError
 
 NEEDS = {"cma": "cma", "turbo": "botorch"}
 INSTALLED = [m for m in METHODS if m not in NEEDS or importlib.util.find_spec(NEEDS[m])]

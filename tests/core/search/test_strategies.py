@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tvae_core.optimise_types import FloatArray
 from tvae_core.search.strategies import Evolution
+from tvae_core.search.types import FloatArray
 
 TOKENS, WIDTH = 4, 3
 PARENT: FloatArray = np.arange(TOKENS * WIDTH, dtype=float)
