@@ -22,7 +22,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from tvae_core.data.prepared import BucketBatchSampler, TokenRows, collate
+from tvae_core.data.batches import BucketBatchSampler, collate
+from tvae_core.data.prepared import TokenRows
 from tvae_core.model.mmd import weight_at
 from tvae_core.model.vae import TransformerVAE, TVAEOutput
 from tvae_core.support import collectives as across
@@ -94,7 +95,9 @@ class TVAETrainer(Trainer):
         """
         rows = cast(TokenRows, self.train_dataset)
         size = self.args.per_device_train_batch_size * across.world()
-        self.sampler = BucketBatchSampler(rows.lengths, size, self.seed_data)
+        self.sampler = BucketBatchSampler(
+            rows.lengths, size, self.seed_data, weights=rows.weights()
+        )
         loader = DataLoader(
             Numbered(rows),
             batch_sampler=self.sampler,

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from data_prep.common import BAD_USAGE, PrepError
 from data_prep.earlier import Flags
-from data_prep.midi_corpus import Tune
+from data_prep.midi.corpus import Tune
 from data_prep.prepared import split_rows
 from domains.midi.notation import Event, Score, format_score, key_shift, parse_score
 from tvae_core.support.command_line import Bar

@@ -45,7 +45,7 @@ from data_prep.earlier import (
     told,
     vocab_size_of,
 )
-from data_prep.headline_rows import (
+from data_prep.headlines.rows import (
     NO_LABELS,
     SHOWN_TEXT,
     Collected,
@@ -54,7 +54,7 @@ from data_prep.headline_rows import (
     collect,
     report,
 )
-from data_prep.headline_sets import HUB_SETS, HubTable
+from data_prep.headlines.sets import HUB_SETS, HubTable
 from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepared
 from data_prep.tokenise import use_threads
 from domains.headlines.text import MAX_CHARACTERS
@@ -238,7 +238,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = shlex.join(["python", "-m", "data_prep.headlines", *given])
     return run_command("data_prep.headlines", lambda: prepare(make_parser().parse(given), command))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

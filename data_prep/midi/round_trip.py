@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_prep.midi_corpus import Tune
+from data_prep.midi.corpus import Tune
 from domains.midi.notation import format_score, parse_score
 from domains.midi.tokenizer import encode_many, load_tokenizer
 

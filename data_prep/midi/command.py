@@ -40,7 +40,7 @@ from data_prep.common import (
     run_command,
 )
 from data_prep.earlier import add_tokenizer_arguments, open_earlier, told, vocab_size_of
-from data_prep.midi_corpus import (
+from data_prep.midi.corpus import (
     CHORALES,
     MELODIES,
     READING,
@@ -49,8 +49,8 @@ from data_prep.midi_corpus import (
     own_files,
     read_corpus,
 )
-from data_prep.midi_round_trip import round_trip
-from data_prep.midi_windows import Windows, cut, distinct_tunes, new_tunes
+from data_prep.midi.round_trip import round_trip
+from data_prep.midi.windows import Windows, cut, distinct_tunes, new_tunes
 from data_prep.prepared import Items, Rejected, summary, write_prepared
 from data_prep.tokenise import use_threads
 from domains.midi.notation import MAX_BARS
@@ -272,7 +272,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = shlex.join(["python", "-m", "data_prep.midi", *given])
     return run_command("data_prep.midi", lambda: prepare(make_parser().parse(given), command))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -40,10 +40,10 @@ from data_prep.common import (
     run_command,
     sha256_file,
 )
-from data_prep.digit_copies import moved_copies
-from data_prep.digit_files import HUB_NAMES, Digits, read_hub, read_input, read_wheel_digits
 from data_prep.earlier import Flags, add_bundle_argument, open_earlier, told
 from data_prep.fetch import DIGITS, WheelSource, check_wheel, fetch_wheel
+from data_prep.mnist.copies import moved_copies
+from data_prep.mnist.files import HUB_NAMES, Digits, read_hub, read_input, read_wheel_digits
 from data_prep.prepared import Items, Rejected, summary, write_prepared
 from data_prep.tokenise import MAX_VOCAB_SIZE
 from domains.mnist.pictures.images import coarser, to_levels
@@ -290,7 +290,3 @@ def main(arguments: Sequence[str] | None = None, source: WheelSource = DIGITS) -
     return run_command(
         "data_prep.mnist", lambda: prepare(make_parser().parse(given), source, command)
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
