@@ -21,6 +21,7 @@ from torch import Tensor
 
 from tvae_core.decoding.dial import sigma_of
 from tvae_core.domain import HasSimilarity, Known
+from tvae_core.evaluation.analogues import analogue_rate, joint_similarity
 from tvae_core.evaluation.geometry import DRAWS, SETTINGS, Geometry, neighbourhood, posterior
 from tvae_core.evaluation.intervals import mean_of
 from tvae_core.evaluation.likeness import FEW_ITEMS, MOST_ITEMS, said_by_codes
@@ -232,8 +233,10 @@ def evaluate(
         for suffix, decoded_paths in (("", following), ("_lerp", straight)):
             walks = read_walks(space.domain.check, alike, decoded_paths, ends)
             curves |= {name + suffix: values for name, values in walk_curves(walks).items()}
+            metrics |= {name + suffix: value for name, value in joint_similarity(walks).items()}
         valid = [i for i, form in enumerate(wanted) if form is not None][:NEIGHBOUR_ITEMS]
         starts = [wanted[i] or "" for i in valid]
+        metrics |= analogue_rate(space, starts, codes[valid], alike, seed=seed)
         for index, around in enumerate(SETTINGS):
             tell("neighbours", len(dial) + 4 + index, total)
             near = neighbourhood(space, starts, codes[valid], alike, fidelity=around, seed=seed)
