@@ -75,9 +75,10 @@ data: setup ## fetch, verify, split and tokenise the training data (DOMAIN=smile
 test: setup ## run the tests (PYTEST_ARGS='-k name', TEST_JOBS=2)
 	$(TEST_ENV) $(PY) -m pytest -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
 
-lint: setup ## ruff: rules and formatting
+lint: setup ## ruff: rules and formatting; import-linter: which room imports which
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 types: setup ## mypy --strict on tvae_core and domains
 	$(PY) -m mypy

@@ -24,7 +24,7 @@ from data_prep.tokenise import MAX_VOCAB_SIZE
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from tvae_core.evaluation.measures import Known
+    from tvae_core.domain import Known
 
 LEAST = 4
 """Held-out items without which nothing is trained."""

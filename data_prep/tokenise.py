@@ -34,12 +34,14 @@ def use_threads(jobs: int) -> None:
 
 
 @cache
-def _schema(labelled: bool = False) -> pa.Schema:
+def _schema(labelled: bool = False, weighted: bool = False) -> pa.Schema:
     """The columns of a split, as ``datasets`` writes them."""
     from datasets import Features, List, Value
 
     columns = {"text": Value("string"), "input_ids": List(Value("int16")), "length": Value("int32")}
-    return Features(columns | ({"label": Value("string")} if labelled else {})).arrow_schema
+    columns |= {"label": Value("string")} if labelled else {}
+    columns |= {"weight": Value("float32")} if weighted else {}
+    return Features(columns).arrow_schema
 
 
 def tokenise(
@@ -47,10 +49,11 @@ def tokenise(
     texts: pa.ChunkedArray,
     encode: Encode,
     labels: pa.ChunkedArray | None = None,
+    weights: pa.ChunkedArray | None = None,
 ) -> tuple[pa.Table, SplitSummary]:
     """A table with the columns ``text``, ``input_ids`` (no special tokens), ``length``.
 
-    With ``labels``, as many as texts, also ``label``.
+    With ``labels``, as many as texts, also ``label``; with ``weights`` also ``weight``.
     """
     batches: list[pa.RecordBatch] = []
     n_tokens = longest = 0
@@ -75,6 +78,9 @@ def tokenise(
     if labels is not None:
         table = table.append_column("label", labels.cast(pa.string()))
         table = table.cast(_schema(labelled=True))
+    if weights is not None:
+        table = table.append_column("weight", weights.cast(pa.float32()))
+        table = table.cast(_schema(labels is not None, weighted=True))
     return table, SplitSummary(len(texts), n_tokens / max(1, len(texts)), longest)
 
 
@@ -84,6 +90,7 @@ def save_splits(
     encode: Encode,
     fingerprint: str,
     labels: Mapping[str, pa.ChunkedArray] | None = None,
+    weights: Mapping[str, pa.ChunkedArray] | None = None,
 ) -> dict[str, SplitSummary]:
     """Tokenise every split and write all of them with ``save_to_disk``.
 
@@ -93,6 +100,7 @@ def save_splits(
         encode: texts to bare token ids, each below 32,768.
         fingerprint: what the ``datasets`` cache knows the data by; equal for equal data.
         labels: name of a split to its labels, as many as texts.
+        weights: name of a split to how often each of its texts is drawn while training.
 
     Returns:
         The summary of each split.
@@ -103,7 +111,8 @@ def save_splits(
     summaries: dict[str, SplitSummary] = {}
     saved: dict[str, Dataset] = {}
     for name, texts in splits.items():
-        table, summaries[name] = tokenise(name, texts, encode, (labels or {}).get(name))
+        more = (labels or {}).get(name), (weights or {}).get(name)
+        table, summaries[name] = tokenise(name, texts, encode, *more)
         saved[name] = Dataset(table, fingerprint=f"{fingerprint[:16]}-{name}")
     DatasetDict(saved).save_to_disk(folder, num_shards=dict.fromkeys(saved, 1))
     return summaries

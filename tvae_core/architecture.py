@@ -16,6 +16,8 @@ MOST_BLOCKS, MOST_LAYERS = 64, 1 << 10
 """Of the encoder: blocks, and layers of all of them together."""
 MOST_CODE = 1 << 16
 """Numbers in a joint code: a prior has the square of it."""
+PRIORS = ("flow", "gaussian", "normal")
+"""What codes can be drawn from, see `tvae_core.model.prior`."""
 MOST_MEMORY = 1 << 28
 """Numbers in `mmd_memory` codes."""
 

@@ -14,11 +14,9 @@ from typing import Any, Literal
 import streamlit as st
 
 from apps.common.access import admitted, ask
-from apps.registry import AppEntry
+from apps.registry import TOGETHER, AppEntry
 
-ICON = Path(__file__).parent / "molecules.png"
-TOGETHER = "_together"
-"""Session state: whether several apps run in one."""
+ICON = Path(__file__).parent / "pictures" / "icon.png"
 _importing = threading.Lock()
 """Held while an app's libraries are imported: two sessions at once may find them half imported."""
 

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from domains.headlines.commands import COMMANDS
-from tvae_core.domain_commands import add_space_arguments, open_space, parser_for
-from tvae_core.support.command_line import Bar, CommandError, positive_int, run_command
+from tvae_core.cli.options import add_space_arguments, open_space, parser_for
+from tvae_core.cli.parser import positive_int, run_command
+from tvae_core.support.errors import CommandError
+from tvae_core.support.progress import Bar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from domains.headlines.topic_file import Topics
     from tvae_core.data.prepared import TokenRows
     from tvae_core.space import LatentSpace, Samples
-    from tvae_core.space.codec import Progress
+    from tvae_core.space.space import Progress
 
 MOST_ROWS, LEAST_ROWS = 20_000, 50
 LEAST_SCALE = 1e-3

@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from domains.mnist.pictures.images import COMMON_SIDE, pool, resample
 from domains.mnist.pictures.text import LEVELS, Levels, orientation_of, text_to_array
+from tvae_core.cli.parser import CommandParser, positive_int, run_command
 from tvae_core.domain import DomainError, FloatArray
-from tvae_core.support.command_line import CommandParser, positive_int, run_command, use_threads
 from tvae_core.support.files import check_file, write_whole
+from tvae_core.support.machine import use_threads
 
 if TYPE_CHECKING:
     from domains.mnist.network import DigitClassifier

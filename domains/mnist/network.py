@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from domains.mnist.pictures.images import COMMON_SIDE
-from tvae_core.support.command_line import Bar
+from tvae_core.support.progress import Bar
 
 _CHUNK = 1024
 

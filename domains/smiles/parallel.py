@@ -43,6 +43,10 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the processes, if there are any."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None

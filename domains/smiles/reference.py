@@ -14,15 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tvae_core.support.command_line import (
-    Bar,
-    CommandParser,
-    available_cores,
-    positive_int,
-    run_command,
-)
+from tvae_core.cli.parser import CommandParser, positive_int, run_command
 from tvae_core.support.errors import BundleError
 from tvae_core.support.files import json_text, sha256_file, write_whole
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 
 if TYPE_CHECKING:
     from domains.smiles.chem.distributions import Distributions

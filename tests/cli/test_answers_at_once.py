@@ -68,6 +68,8 @@ for line in lines:
                 runpy.run_module(line[0], run_name="__main__", alter_sys=True)
         except SystemExit as exit:
             code = exit.code or 0
+        except Exception as error:
+            code = repr(error)
         loaded = sorted(heavy & set(sys.modules))
         why = [watch.chains.get(name, name) for name in loaded]
         told = json.dumps([line, code, why, sys.stderr.getvalue()[-300:]])
@@ -86,7 +88,7 @@ def commands() -> list[list[str]]:
     found += [["domains.smiles.evaluate", "--moses"]]
     bench = ("max-batch", "train", "generate", "scaling", "mmd", "ceiling", "muon")
     found += [["tvae_core.bench", name] for name in bench]
-    for package in ("domains", "data_prep"):
+    for package in ("domains", "data_prep", "tvae_core/train_kit"):
         for path in sorted((ROOT / package).rglob("*.py")):
             text = path.read_text(encoding="utf-8")
             if '__name__ == "__main__"' in text and "run_command(" in text:

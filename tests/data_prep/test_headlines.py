@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_from_disk
 
-from data_prep import headlines
+from data_prep.headlines import command as headlines
 from tvae_core.support.lines import MAX_LINE
 from tvae_core.support.tables import open_table
 

@@ -72,7 +72,7 @@ def extended(rng: random.Random) -> bytes:
 
 def _headline_reader() -> Callable[[Path], bool]:
     from data_prep.common import PrepError
-    from data_prep.headline_rows import choose_columns, collect
+    from data_prep.headlines.rows import choose_columns, collect
     from tvae_core.support.tables import open_table
 
     settings = argparse.Namespace(
@@ -106,7 +106,7 @@ def _picture_reader() -> Callable[[Path], bool]:
 
 def _idx_reader() -> Callable[[Path], bool]:
     from data_prep.common import PrepError
-    from data_prep.digit_files import read_input
+    from data_prep.mnist.files import read_input
 
     def read(path: Path) -> bool:
         labels = path.with_name("labels")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tvae_core.support.command_line import CommandError, CommandParser, positive_int
+from tvae_core.cli.parser import CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.training.presets import (
     CORE_PRESETS,
     MODEL_FIELDS,
@@ -113,9 +114,9 @@ def use_machine(args: argparse.Namespace) -> str:
     Raises:
         CommandError: a device that is not there, or an impossible number of threads.
     """
-    from tvae_core import domain_commands as commands
+    from tvae_core.cli import options
 
-    return commands.use_machine(args)
+    return options.use_machine(args)
 
 
 def architecture_name(args: argparse.Namespace) -> str:

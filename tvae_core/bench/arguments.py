@@ -11,7 +11,7 @@ from tvae_core.bench.architecture import (
     int_list,
 )
 from tvae_core.bench.rows import ROWS
-from tvae_core.support.command_line import CommandParser, positive_int
+from tvae_core.cli.parser import CommandParser, positive_int
 
 SIZES = (1024, 1536, 2048, 3072, 4096)
 """Rows of the square products of `ceiling`."""

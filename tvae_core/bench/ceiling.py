@@ -15,7 +15,7 @@ from tvae_core.bench.architecture import use_machine
 from tvae_core.bench.arguments import SIZES
 from tvae_core.bench.record import Record, record_table
 from tvae_core.bench.steps import seconds
-from tvae_core.support.command_line import Bar
+from tvae_core.support.progress import Bar
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

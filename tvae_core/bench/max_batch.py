@@ -28,7 +28,8 @@ from tvae_core.bench.memory import GIB, StepMemory, StepMeter
 from tvae_core.bench.record import Record, aligned
 from tvae_core.bench.rows import CHECKPOINTED, ROWS, Row
 from tvae_core.model.config import TVAEConfig
-from tvae_core.support.command_line import BAD_USAGE, Bar, CommandError
+from tvae_core.support.errors import BAD_USAGE, CommandError
+from tvae_core.support.progress import Bar
 from tvae_core.training.presets import TrainSettings
 
 LARGEST = 1 << 20

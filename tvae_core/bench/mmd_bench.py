@@ -20,7 +20,8 @@ from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import seconds
 from tvae_core.bench.tiled import tiled_bytes, tiled_mmd
 from tvae_core.model.mmd import mmd
-from tvae_core.support.command_line import Bar, CommandError
+from tvae_core.support.errors import CommandError
+from tvae_core.support.progress import Bar
 
 KERNELS = ("original", "multiscale")
 _CHUNK_BYTES = 128 * 2**20

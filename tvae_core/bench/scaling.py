@@ -34,8 +34,9 @@ from tvae_core.decoding.generate import decode_latents
 from tvae_core.evaluation.plots import plot_format
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support.command_line import Bar, CommandError
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, write_whole
+from tvae_core.support.progress import Bar
 
 TARGET = 1.1
 """Exponent that a windowed decoder has to stay below, from 512 tokens to 8,192."""

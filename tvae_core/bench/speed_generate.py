@@ -32,7 +32,7 @@ from tvae_core.data.prepared import PreparedSet
 from tvae_core.decoding.generate import decode_latents
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 
 BASELINES = {"original, cached": True, "original, recomputing": False}
 

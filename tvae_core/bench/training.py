@@ -20,7 +20,7 @@ from tvae_core.bench.steps import (
     synchronise,
 )
 from tvae_core.model.config import TVAEConfig
-from tvae_core.support.command_line import reuse_memory
+from tvae_core.support.machine import reuse_memory
 from tvae_core.training.presets import TrainSettings
 
 UNPADDED = "no padding"

@@ -1,7 +1,4 @@
-"""`python -m domains.<name>.evaluate [CKPT]`: the benchmark as tables, JSON, pictures and a report.
-
-What every domain shares; `tvae_core.domain_commands.evaluate_command` calls it.
-"""
+"""`python -m domains.<name>.evaluate [CKPT]`: the benchmark as tables, JSON, pictures, a page."""
 
 from __future__ import annotations
 
@@ -12,27 +9,30 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tvae_core.decoding.ranges import PRIORS
-from tvae_core.domain import Domain
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.architecture import PRIORS
+from tvae_core.cli.options import (
     add_beams_argument,
     add_cycles_argument,
     add_space_arguments,
     open_space,
     parser_for,
 )
-from tvae_core.evaluation.classify import MOST_TRAIN, can_classify
+from tvae_core.cli.parser import CommandParser, positive_int
+from tvae_core.domain import Domain
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.evaluation.intervals import with_bounds
+from tvae_core.evaluation.labels import MOST_TRAIN
 from tvae_core.evaluation.plots import draw_page, plot_format
 from tvae_core.evaluation.tables import dial_table, geometry_table
-from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, json_text, write_whole
+from tvae_core.support.machine import has_scikit_learn
+from tvae_core.support.progress import Bar
 
 if TYPE_CHECKING:
     from tvae_core.data.prepared import PreparedSet
     from tvae_core.evaluation.evaluate import Evaluation, Plan
-    from tvae_core.evaluation.labelled import HeldOut
+    from tvae_core.evaluation.labels import HeldOut
     from tvae_core.evaluation.latent_map import LatentMap
     from tvae_core.space.space import LatentSpace
 
@@ -40,7 +40,7 @@ SHOWN = 48
 """Most reconstructions and most samples in a report."""
 
 
-def run_evaluation(
+def evaluate_command(
     commands: DomainCommands, argv: Sequence[str] | None = None, note: str = ""
 ) -> int:
     """Measures a bundle on held-out data.
@@ -56,7 +56,7 @@ def run_evaluation(
     _check(args)
     from tvae_core.data.prepared import PreparedSet
     from tvae_core.evaluation.evaluate import evaluate
-    from tvae_core.evaluation.labelled import HeldOut, pick
+    from tvae_core.evaluation.labels import HeldOut, pick
     from tvae_core.evaluation.latent_map import draw_map
 
     space = open_space(args, commands.domain)
@@ -190,7 +190,7 @@ def _check(args: argparse.Namespace) -> None:
             plot_format(Path(out))
     if args.report and Path(args.report).suffix.lower() not in (".html", ".htm"):
         raise CommandError(f"{args.report}: a report is written as .html", 2)
-    if args.probe and not can_classify():
+    if args.probe and not has_scikit_learn():
         raise CommandError("--probe needs scikit-learn: pip install scikit-learn", 2)
 
 
@@ -202,7 +202,7 @@ def _wants_probe(
     Raises:
         CommandError: it is asked for and cannot be done.
     """
-    from tvae_core.evaluation.labelled import has_labels, why_no_probe
+    from tvae_core.evaluation.labels import has_labels, why_no_probe
 
     if args.probe is False:
         return False
@@ -240,7 +240,7 @@ def _probe(
     space: LatentSpace, prepared: PreparedSet, seen: HeldOut, args: argparse.Namespace
 ) -> dict[str, float]:
     """The numbers of the probe; empty, with a line on stderr, where there are too few labels."""
-    from tvae_core.evaluation.labelled import probe
+    from tvae_core.evaluation.labels import probe
 
     try:
         return probe(space, prepared.rows("train"), seen, args.probe_train, args.seed)

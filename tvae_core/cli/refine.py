@@ -13,16 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvae_core.domain_commands import (
-    DomainCommands,
-    add_space_arguments,
-    dial_table,
-    open_space,
-    parser_for,
-)
-from tvae_core.evaluation.card import model_card
-from tvae_core.support.command_line import Bar, CommandError
+from tvae_core.cli.options import add_space_arguments, open_space, parser_for
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.evaluation.tables import dial_table, model_card
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_parent
+from tvae_core.support.progress import Bar
 from tvae_core.support.settings import MOST, add_flags, check, setting, settings_of
 
 if TYPE_CHECKING:

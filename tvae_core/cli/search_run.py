@@ -12,13 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tvae_core.domain_commands import add_fidelity_argument
-from tvae_core.search.checks import DECODES
+from tvae_core.cli.options import add_fidelity_argument
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.search.state import STATE
-from tvae_core.search.strategies import METHODS
+from tvae_core.search.strategies import DECODES, METHODS
 from tvae_core.search.types import Objective
-from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_parent
+from tvae_core.support.progress import Bar
 from tvae_core.support.words import one_line
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ imports torch, so that a mistake is told at once.
 
 from __future__ import annotations
 
-PRIORS = ("flow", "gaussian", "normal")
-"""What codes can be drawn from, see `tvae_core.model.prior`."""
 BATCH = 512
 """Codes decoded at once: half of it is slower on two cores, twice as many hardly faster."""
 MAX_BEAMS = 64

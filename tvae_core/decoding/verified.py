@@ -33,7 +33,7 @@ TOLERANCE = 0.5
 
 
 class Reader(Protocol):
-    """What texts are encoded with: a `tvae_core.space.codec.Codec`."""
+    """What texts are encoded with: a `tvae_core.space.space.Codec`."""
 
     model: TransformerVAE
     tokenizer: Any

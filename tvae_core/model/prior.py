@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from tvae_core.decoding.ranges import PRIORS
+from tvae_core.architecture import PRIORS
 from tvae_core.support.random_rows import normal_rows
 
 

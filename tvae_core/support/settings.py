@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import Field
-
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
@@ -58,11 +56,6 @@ def setting(
     """
     about = {"meaning": meaning, "unit": unit, "taken": taken, "finite": finite, "limits": limits}
     return dataclasses.field(default=default, metadata=about)
-
-
-_Layer = Annotated[int, Field(ge=1, strict=True)]
-_Layers = Annotated[tuple[_Layer, ...], Field(strict=False, min_length=1)]
-"""Layers of each block, one at least; a list is taken for it."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +138,14 @@ def add_flags(
 
 @cache
 def _schema(table: type) -> type[BaseModel]:
-    from pydantic import ConfigDict, create_model
+    from pydantic import ConfigDict, Field, create_model
 
+    layer = Annotated[int, Field(ge=1, strict=True)]
+    layers = Annotated[tuple[layer, ...], Field(strict=False, min_length=1)]  # or a list
     strictly = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
     fields: dict[str, Any] = {
         name: (
-            _Layers if each.kind is tuple else each.hint,
+            layers if each.kind is tuple else each.hint,
             Field(None, allow_inf_nan=None if each.finite else True, **each.limits),
         )
         for name, each in settings_of(table).items()
@@ -169,8 +164,10 @@ def check(table: type, values: Mapping[str, Any], where: str = "") -> None:
     Raises:
         ValueError: naming the first that is wrong, what it has to be, and its value.
     """
-    from pydantic import ValidationError
-
+    try:
+        from pydantic import ValidationError
+    except ImportError:  # on the machine of a training kit, whose settings were checked when packed
+        return
     try:
         _schema(table).model_validate(dict(values))
     except ValidationError as error:

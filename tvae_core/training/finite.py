@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from tvae_core.data.batches import ROWS
 from tvae_core.data.prepared import TokenRows
 from tvae_core.support.files import json_text, write_whole
 from tvae_core.training.run_folder import last_checkpoint
-
-ROWS = "rows"
-"""Key of a batch: the position of each item among the training rows, `(b,)`."""
 
 REPORT = "not_finite.json"
 _SHOWN = 3

@@ -22,13 +22,14 @@ from transformers import (
     TrainingArguments,
 )
 
-from tvae_core.data.prepared import BucketBatchSampler, TokenRows, collate
+from tvae_core.data.batches import ROWS, BucketBatchSampler, collate
+from tvae_core.data.prepared import TokenRows
 from tvae_core.model.mmd import weight_at
 from tvae_core.model.vae import TransformerVAE, TVAEOutput
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 from tvae_core.support.files import json_text
 from tvae_core.training.cycle_loss import between_items, cycle_loss
-from tvae_core.training.finite import ROWS, FiniteSteps, Numbered
+from tvae_core.training.finite import FiniteSteps, Numbered
 from tvae_core.training.run_folder import last_checkpoint as last_checkpoint
 from tvae_core.training.run_folder import new_checkpoint
 
@@ -93,8 +94,10 @@ class TVAETrainer(Trainer):
         order, whatever the number of processes.
         """
         rows = cast(TokenRows, self.train_dataset)
-        size = self.args.per_device_train_batch_size * across.world()
-        self.sampler = BucketBatchSampler(rows.lengths, size, self.seed_data)
+        size = self.args.per_device_train_batch_size * collectives.world()
+        self.sampler = BucketBatchSampler(
+            rows.lengths, size, self.seed_data, weights=rows.weights()
+        )
         loader = DataLoader(
             Numbered(rows),
             batch_sampler=self.sampler,
@@ -165,7 +168,7 @@ class TVAETrainer(Trainer):
         """The norm, before the optimiser sees the gradient: a step that is not finite ends here."""
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
         rows, folder = cast(TokenRows, self.train_dataset), Path(self.args.output_dir or ".")
-        self._finite.check(norm, self.state.global_step + 1, rows, folder, across.rank() == 0)
+        self._finite.check(norm, self.state.global_step + 1, rows, folder, collectives.rank() == 0)
         return norm
 
     def take(self, checkpoint: Path) -> None:
@@ -180,7 +183,7 @@ class TVAETrainer(Trainer):
         """Adds the means of the loss parts since the last line, and the code's statistics."""
         if "loss" in logs and self._sums:
             logs |= {
-                n: float(across.total(total / self._counts[n])) / across.world()
+                n: float(collectives.total(total / self._counts[n])) / collectives.world()
                 for n, total in self._sums.items()
             }
             if not math.isfinite(logs["reconstruction"] + logs["mmd"]):
@@ -189,7 +192,7 @@ class TVAETrainer(Trainer):
                     "--learning-rate and start again: the run resumes from its last checkpoint"
                 )
             if self._codes is not None:
-                logs |= code_statistics(across.gather(self._codes))
+                logs |= code_statistics(collectives.gather(self._codes))
             self._sums, self._counts = {}, {}
         super().log(logs, *args, **kwargs)
 
@@ -210,7 +213,7 @@ class TVAETrainer(Trainer):
         with new_checkpoint(folder, self.args.save_total_limit) as fresh:
             self._staging = fresh.parent
             since = self._since_log()
-            if across.rank() == 0:
+            if collectives.rank() == 0:
                 codes = core.recent_codes[: core.recent_count].contiguous().cpu()
                 save_file({"codes": codes}, fresh / _MEMORY_FILE)
                 (fresh / _SINCE_FILE).write_text(json_text(since))
@@ -224,9 +227,11 @@ class TVAETrainer(Trainer):
         """What the next log line has the means of so far, over all processes."""
         names = sorted(self._sums)
         return {
-            "sums": {n: float(across.total(self._sums[n])) / across.world() for n in names},
+            "sums": {
+                n: float(collectives.total(self._sums[n])) / collectives.world() for n in names
+            },
             "counts": {n: self._counts[n] for n in names},
-            "loss": float(across.total(self._tr_loss)) / across.world(),
+            "loss": float(collectives.total(self._tr_loss)) / collectives.world(),
             "logged": self._globalstep_last_logged,
         }
 
@@ -241,7 +246,7 @@ class TVAETrainer(Trainer):
 
 def collate_share(batch: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     """`collate` of a whole batch, and of that the rows of this process."""
-    own = across.share(len(batch))
+    own = collectives.share(len(batch))
     rows = torch.tensor([item[ROWS] for item in batch])  # all: any of them may spoil the step
     return {name: rows[own] for name, rows in collate(batch).items()} | {ROWS: rows}
 

@@ -23,7 +23,7 @@ import transformers
 from tvae_core.bundle import save_bundle
 from tvae_core.data.prepared import PreparedSet, TokenRows
 from tvae_core.data.stream import Stream
-from tvae_core.decoding.beam import BEAMS
+from tvae_core.decoding.generate import BEAMS
 from tvae_core.decoding.ranges import MAX_CYCLES
 from tvae_core.domain import Domain
 from tvae_core.evaluation.evaluate import Evaluation, choose_settings, evaluate
@@ -33,10 +33,11 @@ from tvae_core.model.config import TVAEConfig
 from tvae_core.model.latent import capacity_bits
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space.space import LatentSpace
-from tvae_core.support import collectives as across
-from tvae_core.support.command_line import Bar, reuse_memory, use_threads
+from tvae_core.support import collectives
 from tvae_core.support.files import check_parent, json_text, write_whole
-from tvae_core.training import fsdp as sharded
+from tvae_core.support.machine import reuse_memory, use_threads
+from tvae_core.support.progress import Bar
+from tvae_core.training import fsdp
 from tvae_core.training.fit import fit_priors
 from tvae_core.training.loop import TVAETrainer
 from tvae_core.training.presets import MODEL_FIELDS, Merged, TrainSettings
@@ -146,7 +147,7 @@ def train(
     with locked(plan.folder):
         started = time.monotonic()
         model, steps = run_steps(plan)
-        if not across.finish():
+        if not collectives.finish():
             return None
         minutes = round((time.monotonic() - started) / 60, 1)
         return finish(plan, model, steps, minutes, card, extra)
@@ -159,7 +160,7 @@ def plan_run(domain: Domain, merged: Merged) -> RunPlan:
     check_trackers(settings.trackers())
     folder = Path(settings.output or _folder(domain, merged, start))
     check_parent(folder / "settings.toml")
-    threads = use_threads(settings.threads or across.default_threads())
+    threads = use_threads(settings.threads or collectives.default_threads())
     reuse_memory()
     prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
     if start is not None:
@@ -213,17 +214,17 @@ def run_steps(plan: RunPlan) -> tuple[TransformerVAE, int]:
         check_checkpoint(checkpoint, plan.config, start, data)
     trainer = make_trainer(model, settings, folder, plan.rows, plan.stream)
     meet()
-    if across.rank() == 0:
+    if collectives.rank() == 0:
         tidy(folder, checkpoint, settings.resume)
         if checkpoint is None:
             record(folder, start, data)
         write_whole(folder / "settings.toml", plan.merged.table() + "\n")
     tokenizer = plan.prepared.tokenizer()
     trainer.add_callback(Probe(trainer, plan.domain, tokenizer, plan.on_the_way, settings))
-    if across.rank() == 0:
+    if collectives.rank() == 0:
         _announce(plan, trainer, checkpoint)
     _train(trainer, checkpoint, settings)
-    model = sharded.whole(model)
+    model = fsdp.whole(model)
     trainer.gather()
     return model, trainer.state.global_step
 
@@ -236,7 +237,7 @@ def _announce(plan: RunPlan, trainer: TVAETrainer, checkpoint: Path | None) -> N
         f"{plan.domain.name}: {parameters / 1e6:.2f}M parameters, {len(plan.rows):,} items of "
         f"{plan.rows.lengths.mean():.1f} tokens, {plan.threads} threads, "
         f"{'bf16' if trainer.args.bf16 else 'fp32'}{_optimizer_type(trainer)}"
-        + (f", {across.world()} processes" if across.world() > 1 else "")
+        + (f", {collectives.world()} processes" if collectives.world() > 1 else "")
         + (f", begun with the bundle {plan.start.hash}" if plan.start else "")
         + (f", resuming from {checkpoint.name}" if checkpoint else ""),
         file=sys.stderr,

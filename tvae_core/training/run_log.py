@@ -8,9 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tvae_core.support.files import OutputError, write_whole
-
-LOG_FILE = "log.jsonl"
+from tvae_core.support.errors import OutputError
+from tvae_core.support.files import write_whole
 
 
 def append_line(file: Path, line: str) -> None:

@@ -18,34 +18,14 @@ from typing import Any
 from rdkit import Chem
 from rdkit.Chem import FilterCatalog
 
-from domains.smiles.chem.molecule import quiet, unknown_name
+from domains.smiles.chem.molecule import quiet
+from domains.smiles.chem.names import CATALOGS, resolve_catalogs
 from domains.smiles.chem.pains_screen import PainsScreen
 
 _KINDS = FilterCatalog.FilterCatalogParams.FilterCatalogs
 
-CATALOGS: dict[str, str] = {
-    "pains": "PAINS",
-    "pains_a": "PAINS_A",
-    "pains_b": "PAINS_B",
-    "pains_c": "PAINS_C",
-    "brenk": "BRENK",
-    "nih": "NIH",
-    "zinc": "ZINC",
-    "chembl": "CHEMBL",
-    "chembl_bms": "CHEMBL_BMS",
-    "chembl_dundee": "CHEMBL_Dundee",
-    "chembl_glaxo": "CHEMBL_Glaxo",
-    "chembl_inpharmatica": "CHEMBL_Inpharmatica",
-    "chembl_lint": "CHEMBL_LINT",
-    "chembl_mlsmr": "CHEMBL_MLSMR",
-    "chembl_surechembl": "CHEMBL_SureChEMBL",
-}
-"""Catalogue names as a user writes them, and RDKit's."""
-
 _SCREENED = ("pains", "pains_c")
 """Catalogues with so many patterns that a screen pays."""
-
-_ALL = ("pains", "brenk", "nih", "zinc", "chembl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +34,6 @@ class Alert:
 
     name: str
     atoms: tuple[int, ...]
-
-
-def resolve_catalogs(names: str | Sequence[str]) -> tuple[str, ...]:
-    """The catalogues behind a user's choice: names, `all` or `none`, in any case.
-
-    A string may list several, separated by commas.
-
-    Raises:
-        ValueError: a name is unknown (the nearest are named), or `none` comes with others.
-    """
-    parts = names.split(",") if isinstance(names, str) else list(names)
-    wanted = [part.strip().lower().replace("-", "_") for part in parts if part.strip()]
-    for name in wanted:
-        if name not in CATALOGS and name not in ("all", "none"):
-            raise unknown_name("alert catalogue", name, [*CATALOGS, "all", "none"])
-    if "none" in wanted and len(wanted) > 1:
-        raise ValueError("alert catalogue 'none' cannot be combined with others")
-    chosen = [real for name in wanted for real in (_ALL if name == "all" else (name,))]
-    return tuple(dict.fromkeys(name for name in chosen if name != "none"))
 
 
 @functools.cache

@@ -24,7 +24,8 @@ from rdkit.Chem import QED, Crippen, Descriptors, rdFingerprintGenerator, rdMolD
 from rdkit.Chem.Scaffolds import MurckoScaffold
 from rdkit.Contrib.SA_Score import sascorer
 
-from domains.smiles.chem.molecule import parse, quiet, unknown_name
+from domains.smiles.chem.molecule import parse, quiet
+from domains.smiles.chem.names import check_names, default_names
 from domains.smiles.chem.syntax import Problem
 from domains.smiles.parallel import Progress, Workers
 
@@ -185,24 +186,6 @@ SCORES: dict[str, Score] = {
 }
 
 _DEFINED_FOR_WILDCARDS = frozenset({"heavy_atoms", "rings", "similarity", "scaffold_match"})
-
-
-def default_names(with_reference: bool = False) -> list[str]:
-    """The names of all scores, those that need a reference only if there is one."""
-    return [s.name for s in SCORES.values() if with_reference or not s.needs_reference]
-
-
-def check_names(names: Sequence[str], with_reference: bool) -> None:
-    """Refuses unknown score names, and reference-based ones without a reference.
-
-    Raises:
-        ValueError: naming the nearest known scores.
-    """
-    for name in names:
-        if name not in SCORES:
-            raise unknown_name("score", name, SCORES)
-        if SCORES[name].needs_reference and not with_reference:
-            raise ValueError(f"score {name!r} needs a reference molecule to compare with")
 
 
 def score_mol(mol: Chem.Mol, name: str, reference: Reference | None = None) -> float:

@@ -8,3 +8,6 @@
 
 `domains.smiles.reading.readers` puts them together.
 """
+
+FRAGMENTS = ("largest", "whole")
+"""What may stay of a salt or a mixture in a training set, see `standard`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 from tvae_core.training.run_log import append_line, trim_log
 
 

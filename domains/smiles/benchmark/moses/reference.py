@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tvae_core.support.command_line import FAILED, CommandError
+from tvae_core.support.errors import FAILED, CommandError
 from tvae_core.support.files import json_text
 
 FORMAT_VERSION = 1

@@ -146,3 +146,8 @@ def test_all_is_every_catalogue_and_every_catalogue_loads() -> None:
 def test_unknown_catalogues(names: str | list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         resolve_catalogs(names)
+
+
+def test_names_are_those_of_the_scores() -> None:
+    assert default_names(with_reference=True) == list(SCORES)
+    assert default_names() == [s.name for s in SCORES.values() if not s.needs_reference]
