@@ -3,13 +3,13 @@
     python -m tests.compare OLD NEW                        all five domains, ten minutes
     python -m tests.compare OLD NEW --only smiles mnist    some
     python -m tests.compare OLD NEW --quick                without trainings and prepared sets
-    python -m tests.compare OLD NEW --match long           rows whose name has the word, after all ran
+    python -m tests.compare OLD NEW --match long           rows that have the word, after all ran
     python -m tests.compare OLD OLD                        must say that all is equal
 
 Compared are exit codes, standard output, messages (without times and rates) and every file, byte
 for byte (JSON field by field). The lines are those of `cases.py`; NEW also reads and goes on with
-what OLD left: a prepared set, a run, its bundle, a search and a stopped sampling job. What OLD gives
-is kept by commit in --cache. Needs one interpreter that runs both; exits with 1 if anything differs.
+what OLD left: a prepared set, a run, its bundle, a search and a stopped sampling job. What OLD
+gives is kept by commit in --cache. One interpreter runs both. Exits with 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def ran(root: Path, name: str, quick: bool, cache: Path, left: Path | None) -> S
 
 
 def started(side: Side, name: str, wanted: list[dict[str, Any]]) -> None:
-    """Runs lines by `runner.py` in the work folder, one thread, offline, without caches of the user."""
+    """Runs lines by `runner.py` in the work folder: one thread, offline, no caches of the user."""
     for line in wanted:
         line["words"] = [word.replace("{root}", str(side.root)) for word in line["words"]]
     modules = [f"domains.{name}.domain", *(f"domains.{name}.{verb}" for verb in VERBS)]

@@ -84,7 +84,7 @@ DOMAINS = {
         targets=("symmetry", "-height"),
         bad_item="11",
         preset="mnist_shipped",
-        prepare="--input own/images-idx3-ubyte --labels own/labels-idx1-ubyte --greys 4 --merges 64",
+        prepare="--input own/images-idx3-ubyte --labels own/labels-idx1-ubyte --greys 4",
         endings=(*TABLES, "png"),
     ),
 }
@@ -107,7 +107,7 @@ def left_before(name: str) -> list[Line]:
         "left_search": module(f"{folder}.optimise", [*search, "--history", "left/search"]),
     }
     if name == "smiles":
-        job = "-n 640 --part-size 32 --workers 1 --seed 2 -o left/job.csv"
+        job = "-n 320 --part-size 32 --workers 1 --seed 2 -o left/job.csv"
         lines["left_job"] = module(f"{folder}.sample", job, killed=["left/job.csv.parts/part-*", 2])
     return [{"name": key, **line} for key, line in lines.items()]
 
@@ -128,12 +128,13 @@ def sampling(name: str, domain: Domain) -> dict[str, Line]:
     """`sample`: raw, to each kind of file, through windows."""
     verb = f"domains.{name}.sample"
     hot = "--temperature 0.8 --top-p 0.9 --prior normal --fidelity 0.4"
+    files = "--rejected out.csv -o in.csv"
     found = {
         "sample_raw": "-n 40 --seed 1 --raw -o raw.txt",
         "sample_raw_stdout": "-n 8 --seed 2 --raw --batch-size 3",
         "sample_raw_hot": f"-n 16 --seed 3 --raw {hot} -o raw_hot.txt",
         "sample_raw_auto": "-n 12 --seed 4 --raw --fidelity auto --beams 2 -o raw_auto.txt",
-        "sample_window": f"-n 60 --seed 5 {domain.window} --top 9 --novel --rejected out.csv -o in.csv",
+        "sample_window": f"-n 60 --seed 5 {domain.window} --top 9 --novel {files}",
         "sample_table": "-n 24 --seed 6",
         "sample_format": "-n 6 --seed 7 --format csv -o table.data",
     }
@@ -176,6 +177,8 @@ def searching(name: str, domain: Domain) -> dict[str, Line]:
     )
     two = [f"--target={target}" for target in domain.targets]
     evolve = "--budget 16 --batch-size 6 --similarity 0.1 --seed 4 --history search"
+    front = "--budget 20 --batch-size 6 -o front.csv --plot front.png"
+    drawn = "--method random --budget 10 --batch-size 5 --seed 9"
     more = "--budget 24 --batch-size 6 --similarity 0.1 --seed 4 --history search --resume"
     found = {
         "search": [*one, *shlex.split(evolve), "-o", "best.csv", "--plot", "best.svg"],
@@ -183,11 +186,11 @@ def searching(name: str, domain: Domain) -> dict[str, Line]:
         "search_cma": [*one, *shlex.split("--method cma --budget 16 --batch-size 6 --radius 0.4")],
         "search_two": [
             *two,
-            *shlex.split("--budget 20 --batch-size 6 -o front.csv --plot front.png"),
+            *shlex.split(front),
         ],
         "search_random": [
             *two,
-            *shlex.split("--method random --budget 10 --batch-size 5 --seed 9"),
+            *shlex.split(drawn),
         ],
     }
     return {key: module(verb, words) for key, words in found.items()}
@@ -197,17 +200,17 @@ def only_molecules() -> dict[str, Line]:
     """What molecules alone have: long runs, properties, alerts, stability, a user's function."""
     sample, optimise = "domains.smiles.sample", "domains.smiles.optimise"
     a = DOMAINS["smiles"].items[0]
-    long = "-n 60 --part-size 16 --seed 3 --workers 2"
+    long = "-n 60 --part-size 16 --seed 3 --workers"
     found = {
-        "long_csv": module(sample, f"{long} --alerts none -o long.csv", alone=True),
-        "long_parquet": module(sample, f"{long} --min qed=0.5 -o long.parquet", alone=True),
-        "long_raw": module(sample, f"{long} --raw -o long.smi", alone=True),
-        "long_top": module(sample, f"{long} --sort=-sa --top 9 -o top.sdf", alone=True),
+        "long_csv": module(sample, f"{long} 2 --alerts none -o long.csv", alone=True),
+        "long_parquet": module(sample, f"{long} 1 --min qed=0.5 -o long.parquet"),
+        "long_raw": module(sample, f"{long} 1 --raw -o long.smi"),
+        "long_top": module(sample, f"{long} 1 --sort=-sa --top 9 -o top.sdf"),
         "alerts": module(sample, "-n 40 --alerts pains,brenk --rejected bad.csv -o good.csv"),
         "similar": module(sample, f"-n 40 --reference '{a}' --sort similarity --top 5"),
         "stable": module(sample, "-n 8 --stability 3 -o stable.csv"),
         "steered": module(
-            sample, "-n 12 --target-property logp=2.5 qed=0.8 --target-samples 60 -o steered.csv"
+            sample, "-n 8 --target-property logp=2.5 qed=0.8 --target-samples 100 -o steered.csv"
         ),
         "around_alerts": module(
             "domains.smiles.neighbours", [a, "-n", "8", "--alerts", "none", "-o", "near.sdf"]
@@ -228,8 +231,8 @@ def only_molecules() -> dict[str, Line]:
     }
     api = (
         "from domains.smiles import SmilesDomain\nfrom domains.smiles.domain import BUNDLE\n"
-        "from tvae_core.space import LatentSpace\nspace = LatentSpace.load(BUNDLE, SmilesDomain())\n"
-        "print(space.sample(4, seed=0))"
+        "from tvae_core.space import LatentSpace\n"
+        "space = LatentSpace.load(BUNDLE, SmilesDomain())\nprint(space.sample(4, seed=0))"
     )
     found["python_interface"] = {"words": ["-c", api]}
     return found
@@ -300,8 +303,8 @@ def continued(name: str, domain: Domain) -> dict[str, Line]:
         ),
     }
     if name == "smiles":
-        job = "-n 640 --part-size 32 --workers 2 --seed 2 -o left/job.csv --resume"
-        found["job_continued"] = module(f"{folder}.sample", job, alone=True)
+        job = "-n 320 --part-size 32 --workers 1 --seed 2 -o left/job.csv --resume"
+        found["job_continued"] = module(f"{folder}.sample", job)
     return found
 
 

@@ -1,6 +1,6 @@
 """Runs command lines in one checkout and keeps what each left; started by `tests.compare`.
 
-    python runner.py PLAN.json        with the checkout first on PYTHONPATH and the work folder as cwd
+    python runner.py PLAN.json        in the work folder, with the checkout first on PYTHONPATH
 
 Everything heavy is imported once and each line runs in a fork of that, so that a line costs what it
 does and not what imports cost. A line marked `alone` is a process of its own from the start; one
@@ -29,7 +29,7 @@ LIMIT = 600
 
 
 def main() -> None:
-    """Runs the lines of the plan in order and writes `NAME.json`, `NAME.out`, `NAME.err` of each."""
+    """Runs the lines of the plan in order; writes `NAME.json`, `NAME.out`, `NAME.err` of each."""
     plan = json.loads(Path(sys.argv[1]).read_text())
     sys.path.pop(0)  # this script's folder, which `python -m` would not have
     for name in [*HEAVY, *plan["modules"]]:
