@@ -46,6 +46,17 @@ settings.register_profile("explore", deadline=None)
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeat" if os.environ.get("CI") else "explore")
 
+REST = frozenset({"faults", "fuzz", "supply"})
+"""Folders of `make test-rest`, but for what is marked `essential`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves whole folders to `make test-rest`."""
+    for item in items:
+        if REST & set(item.path.relative_to(ROOT).parts[1:-1]):
+            item.add_marker(pytest.mark.slow)
+
+
 LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost", "0.0.0.0", "::"})
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGS = (
