@@ -77,10 +77,10 @@ data: setup ## fetch, verify, split and tokenise the training data (DOMAIN=smile
 PYTEST := $(TEST_ENV) $(PY) -m pytest -n $(TEST_JOBS) --dist $(TEST_DIST)
 
 test: setup ## run the tests that matter, in minutes (PYTEST_ARGS='-k name', TEST_JOBS=2)
-	$(PYTEST) -m 'not slow or essential' $(PYTEST_ARGS)
+	TVAE_TESTS=quick $(PYTEST) -m 'not slow or essential' $(PYTEST_ARGS)
 
-test-rest: setup ## run the others: browsers, faults, fuzz, two processes, every README line
-	$(PYTEST) -m 'slow and not essential' $(PYTEST_ARGS)
+test-rest: setup ## run the others: browsers, faults, fuzz, processes, README, all examples
+	$(PYTEST) -m 'slow and not essential or hypothesis' $(PYTEST_ARGS)
 
 test-all: setup ## run all of them
 	$(PYTEST) $(PYTEST_ARGS)

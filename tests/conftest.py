@@ -42,9 +42,13 @@ os.environ.update(
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Seeds are hypothesis' own unless CI is set: the gate repeats itself, a developer's runs explore.
+# `make test` makes a quarter of the examples, `make test-rest` and `make test-all` all of them.
 settings.register_profile("explore", deadline=None)
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeat" if os.environ.get("CI") else "explore")
+if os.environ.get("TVAE_TESTS") == "quick":
+    settings.register_profile("quick", settings(), max_examples=25)
+    settings.load_profile("quick")
 
 REST = frozenset({"faults", "fuzz", "supply"})
 """Folders of `make test-rest`, but for what is marked `essential`."""
