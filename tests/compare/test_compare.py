@@ -16,9 +16,7 @@ from safetensors.torch import save_file
 from tests.compare.cases import DOMAINS, left_before, lines
 from tests.compare.differences import Side, of_files, of_line
 
-BAR = (
-    "\rdraw:  50%|#####     | 5/10 [00:01<00:01, {rate}it/s]\rdraw: 100%|##| 10/10 [00:02<00:00]\n"
-)
+BAR = "\rdraw:  50%|# | 5/10 [00:01<00:01, {rate}it/s]\rdraw: 100%|##| 10/10 [00:02<00:00]\n"
 
 
 @pytest.fixture
@@ -30,9 +28,8 @@ def sides(tmp_path: Path) -> tuple[Side, Side]:
         side.work.mkdir(parents=True)
         side.results.mkdir()
         (side.results / "sample.out").write_text(f"wrote {side.work}/a.csv of {version}\n")
-        (side.results / "sample.err").write_text(
-            BAR.format(rate=len(name + version)) + "took 3 s\n"
-        )
+        rate = 3 + len(found)
+        (side.results / "sample.err").write_text(BAR.format(rate=rate) + f"took {rate} s\n")
         (side.results / "sample.json").write_text('{"code": 0, "seconds": 1.5}')
         (side.work / "a.csv").write_text("smiles\nCC\n")
         figures = {"valid": 0.5, "minutes": rate, "tvae_version": version}
@@ -51,9 +48,7 @@ def test_places_times_and_versions_do_not_count(sides: tuple[Side, Side]) -> Non
 
 def spoil(name: str, old: str, new: str) -> Callable[[Side], None]:
     def change(side: Side) -> None:
-        path = next(
-            folder / name for folder in (side.work, side.results) if (folder / name).exists()
-        )
+        path = next(path for path in (side.work / name, side.results / name) if path.exists())
         path.write_text(path.read_text().replace(old, new))
 
     return change
