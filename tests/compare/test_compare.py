@@ -59,7 +59,7 @@ def spoil(name: str, old: str, new: str) -> Callable[[Side], None]:
     [
         (spoil("sample.out", "wrote", "made"), "-wrote <WORK>/a.csv of <VERSION>"),
         (spoil("sample.err", "took", "takes"), "+takes <TIME>"),
-        (spoil("sample.err", "10/10", "9/9"), "-<BAR> draw 10"),
+        (spoil("sample.err", "10/10", "9/9"), "+<BAR> draw 9"),
         (spoil("sample.json", '"code": 0', '"code": 1'), "exit code 0 -> 1"),
         (spoil("a.csv", "CC", "CN"), "+CN"),
         (spoil("a.json", "0.5", "0.4"), "valid: 0.5 -> 0.4"),
