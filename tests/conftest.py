@@ -51,13 +51,14 @@ if os.environ.get("TVAE_TESTS") == "quick":
     settings.load_profile("quick")
 
 REST = frozenset({"faults", "fuzz", "supply"})
-"""Folders of `make test-rest`, but for what is marked `essential`."""
+"""Folders left to `make test-rest`, but for what is marked `essential`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves whole folders to `make test-rest`."""
+    """Leaves whole folders and the browser to `make test-rest`."""
     for item in items:
-        if REST & set(item.path.relative_to(ROOT).parts[1:-1]):
+        folders = set(item.path.relative_to(ROOT).parts[1:-1])
+        if REST & folders or item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.slow)
 
 
