@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tvae_core import files
-from tvae_core.cli import (
+from tvae_core.support import files
+from tvae_core.support.command_line import (
     BAD_USAGE,
     FAILED,
     CommandParser,
@@ -19,8 +19,8 @@ from tvae_core.cli import (
     positive_int,
     run_command,
 )
-from tvae_core.cli import CommandError as PrepError
-from tvae_core.files import check_parent, sha256_file
+from tvae_core.support.command_line import CommandError as PrepError
+from tvae_core.support.files import check_parent, sha256_file
 
 __all__ = [
     "BAD_USAGE",

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from domains.mnist.images import Pixels
+from domains.mnist.pictures.images import Pixels
 
 TURN, SCALE, SHIFT = 10.0, 0.1, 2.0
 """Most degrees, share of the size, and pixels of 28 that a copy differs by."""

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from data_prep.common import BAD_USAGE, PrepError
 from data_prep.fetch import WheelSource, read_member
 from data_prep.prepared import Rejected
-from domains.mnist.images import SIDE, Pixels, read_pixels
+from domains.mnist.pictures.images import SIDE, Pixels, read_pixels
 from tvae_core.domain import DomainError
 
 HUB_NAMES = {"mnist": "ylecun/mnist"}

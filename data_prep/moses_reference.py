@@ -33,7 +33,7 @@ from data_prep.common import (
 )
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
 from data_prep.moses_pickle import UnsafePickleError, read_object_npy
-from domains.smiles.moses.reference import FOLDER, SETS, Reference, Statistics
+from domains.smiles.benchmark.moses.reference import FOLDER, SETS, Reference, Statistics
 
 _STATISTICS = "moses/dataset/data/{}_stats.npz"
 _FILTERS = ("moses/metrics/mcf.csv", "moses/metrics/wehi_pains.csv")

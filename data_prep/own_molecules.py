@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.prepared import Rejected
-from domains.smiles.readers import READER, TABLES, Account, MoleculeFile
-from tvae_core.cli import Bar
+from domains.smiles.reading.readers import READER, TABLES, Account, MoleculeFile
+from tvae_core.support.command_line import Bar
 from tvae_core.support.tables import kind_of
 
 SHOWN_REJECTED = 10
@@ -53,7 +53,7 @@ def read_own(path: Path, column: str | None, jobs: int) -> OwnMolecules:
     """Reads a file of molecules and tells what became of its rows.
 
     Args:
-        path: of any ending that `domains.smiles.readers` knows.
+        path: of any ending that `domains.smiles.reading.readers` knows.
         column: the column with the SMILES, for tables; by default one of the usual names.
         jobs: processes that parse.
 

@@ -33,7 +33,7 @@ from data_prep.common import (
 )
 from data_prep.earlier import Earlier, Flags, hold_out, identity_of
 from data_prep.tokenise import MAX_VOCAB_SIZE, save_splits
-from tvae_core.byte_pair import encode_many
+from tvae_core.data.byte_pair import encode_many
 
 FORMAT_VERSION = 1
 TOKENIZER_SAMPLE = 300_000

@@ -61,11 +61,11 @@ from data_prep.moses_reference import has_statistics, read_reference, save_refer
 from data_prep.own_molecules import OwnMolecules, read_own, why_so_few, write_changed
 from data_prep.prepared import write_rejected
 from data_prep.tokenise import save_splits, use_threads
-from domains.smiles.moses.reference import FOLDER, Reference
-from domains.smiles.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encode_many
+from domains.smiles.benchmark.moses.reference import FOLDER, Reference
+from domains.smiles.chem.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encode_many
 
 if TYPE_CHECKING:
-    from tvae_core.measures import Known
+    from tvae_core.evaluation.measures import Known
 
 FORMAT_VERSION = 1
 VOCAB_SIZE = 1024

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tvae_core.commands import DomainCommands
+    from tvae_core.domain_commands import DomainCommands
 
 DOMAINS = {
     "smiles": "molecules as SMILES",

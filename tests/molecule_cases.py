@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from domains.smiles.readers import Account
+from domains.smiles.reading.readers import Account
 
 CASES = Path(__file__).resolve().parent / "cases" / "molecules"
 

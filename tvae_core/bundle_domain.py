@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from transformers import PreTrainedTokenizerFast
 
-from tvae_core.byte_pair import load_tokenizer
+from tvae_core.data.byte_pair import load_tokenizer
 from tvae_core.domain import DomainError
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tvae_core.names import counted
+from tvae_core.support.words import counted
 
 Row = Mapping[str, object]
 """An item: its text and whatever else there is to tell."""

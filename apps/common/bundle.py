@@ -22,7 +22,7 @@ from apps.common.access import read_only, switched_off
 from apps.common.page import literal
 from apps.common.shell import TOGETHER
 from apps.common.turns import Turns
-from tvae_core.checkpoint import BundleError
+from tvae_core.bundle import BundleError
 from tvae_core.domain import Domain
 from tvae_core.space import LatentSpace
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from apps.common.bundle import Workbench
-from tvae_core.latent_ops import neighbours
-from tvae_core.noise import fidelity_of
-from tvae_core.rng import normal_rows
+from tvae_core.decoding.dial import fidelity_of
 from tvae_core.space import LatentSpace
+from tvae_core.space.paths import neighbours
+from tvae_core.support.random_rows import normal_rows
 
 
 def encode(bench: Workbench, texts: Sequence[str]) -> Tensor:

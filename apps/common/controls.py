@@ -15,8 +15,8 @@ from apps.common.bundle import Workbench
 from apps.common.codes import matched
 from apps.common.dial import fidelity_dial
 from apps.common.job import Draw, sampling
-from tvae_core.latent_ops import How
-from tvae_core.prior import PRIORS
+from tvae_core.model.prior import PRIORS
+from tvae_core.space.paths import How
 
 FIRST_N, MOST = 48, 5000
 LARGEST_SEED = 2**31 - 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tvae_core.config import TVAEConfig
-from tvae_core.noise import sigma_of
+from tvae_core.decoding.dial import sigma_of
+from tvae_core.model.config import TVAEConfig
 
 HELP = (
     "How closely the decoder follows the latent code. At 1 it trusts every number of the code: "

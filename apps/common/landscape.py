@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from apps.common.page import plain_label
-from tvae_core.latent_ops import Projection
+from tvae_core.space.paths import Projection
 
 GRID = 17
 MARGIN = 0.06

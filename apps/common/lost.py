@@ -10,7 +10,7 @@ import torch
 from apps.common.bundle import Workbench
 from apps.common.page import literal, remember
 from tvae_core.evaluation.comes_back import ComesBack, comes_back, compare, faithfully
-from tvae_core.names import one_line
+from tvae_core.support.words import one_line
 
 
 def came_back(bench: Workbench, name: str, texts: Sequence[str]) -> list[ComesBack]:

@@ -22,10 +22,10 @@ from apps.item_parts.inputs import item_of
 from apps.item_parts.spec import Spec
 from apps.item_parts.view import thumbnail
 from apps.item_parts.workplace import downloads, frame, row_of
-from domains.mnist.render import grid_png
-from domains.mnist.text import SIZES
+from domains.mnist.pictures.render import grid_png
+from domains.mnist.pictures.text import SIZES
 from tvae_core.domain import DomainError
-from tvae_core.latent_ops import How, grid
+from tvae_core.space.paths import How, grid
 
 CORNERS = (
     ("Top left", "0, the first"),

@@ -19,7 +19,7 @@ from apps.item_parts.spec import Spec
 from apps.item_parts.view import draw_large, item_card, thumbnail
 from apps.item_parts.workplace import downloads, frame, novelty, row_of
 from tvae_core.space import PathPoint
-from tvae_core.steps import walk
+from tvae_core.space.walk import walk
 
 ENDS = ("The first item", "The last item")
 """What captions call the ends."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from domains.mnist.images import SIDE, Pixels, read_image
-from domains.mnist.render import png
-from domains.mnist.text import array_to_text
+from domains.mnist.pictures.images import SIDE, Pixels, read_image
+from domains.mnist.pictures.render import png
+from domains.mnist.pictures.text import array_to_text
 from tvae_core.domain import DomainError
 
 _HERE = Path(__file__).parent

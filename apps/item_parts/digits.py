@@ -16,9 +16,9 @@ from apps.item_parts.facts import Item
 from apps.item_parts.spec import Face, ScoreView, Spec
 from domains.mnist.commands import COMMANDS
 from domains.mnist.domain import MnistDomain, read_item, shipped_examples
-from domains.mnist.render import digit_png
+from domains.mnist.pictures.render import digit_png
 from tvae_core.domain import DomainError
-from tvae_core.names import raw_line
+from tvae_core.support.words import raw_line
 
 BUNDLE = COMMANDS.bundle
 ORDINALS = ("first", "second", "third", "fourth")

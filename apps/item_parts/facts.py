@@ -11,7 +11,7 @@ import numpy as np
 from apps.common.bundle import Workbench
 from apps.common.kept import Kept
 from tvae_core.domain import DomainError
-from tvae_core.similarity import similarity_of
+from tvae_core.space.similarity import similarity_of
 
 KEPT = 64_000_000
 """Bytes, about, of items that are kept for all sessions."""

@@ -19,7 +19,7 @@ from domains.midi.commands import COMMANDS
 from domains.midi.domain import MidiDomain
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import metre_symbol, parse_score
-from domains.midi.pictures import piano_roll
+from domains.midi.writing.pictures import piano_roll
 from tvae_core.domain import DomainError
 
 BUNDLE = COMMANDS.bundle

@@ -14,8 +14,8 @@ from apps.common.cards import Chip
 from apps.common.controls import Source
 from apps.common.windows import Range
 from apps.item_parts.facts import Item
-from tvae_core.commands import DomainCommands
 from tvae_core.domain import Domain
+from tvae_core.domain_commands import DomainCommands
 
 Labels = Callable[[Workbench, Sequence[Item], Tensor], list[str]]
 """`labels(bench, items, codes)`: a label of each item, empty where it has none."""

@@ -12,7 +12,7 @@ from apps.common.cards import Card, Chip, Click, caret_lines, draw_cards
 from apps.common.page import go, plain_label
 from apps.item_parts.facts import Item
 from apps.item_parts.spec import Face, ScoreView, Spec
-from tvae_core.names import one_line
+from tvae_core.support.words import one_line
 
 ACTIONS = (
     ("around", "Around", "Look at what lies around this one"),

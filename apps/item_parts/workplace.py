@@ -17,10 +17,10 @@ from apps.common.page import heading, shown_errors
 from apps.item_parts.facts import Item
 from apps.item_parts.spec import Spec
 from apps.registry import app_named
-from tvae_core.commands import DomainCommands
-from tvae_core.known import KNOWN_FILE
-from tvae_core.measures import Known
-from tvae_core.verbs.output import write_rows
+from tvae_core.data.known import KNOWN_FILE
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.evaluation.measures import Known
+from tvae_core.rows import write_rows
 
 MOST_BUTTONS = 4
 """Most download buttons side by side."""

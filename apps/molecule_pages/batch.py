@@ -30,7 +30,7 @@ from apps.molecule_parts.batch_rows import draw_account, draw_refused
 from apps.molecule_parts.upload_field import READ_ONLY_ROWS, molecule_file
 from apps.molecule_parts.workplace import frame
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.readers import SMILES_COLUMNS, Row
+from domains.smiles.reading.readers import SMILES_COLUMNS, Row
 
 TASKS = {RECONSTRUCT: "Reconstruct", SCORE: "Score", NEIGHBOURS: "Neighbours"}
 ABOUT = {

@@ -21,7 +21,7 @@ from apps.molecule_parts.histograms import (
 )
 from apps.molecule_parts.view import LABELS
 from apps.molecule_parts.workplace import frame, provenance, reference
-from domains.smiles.distributions import Difference, Distributions
+from domains.smiles.chem.distributions import Difference, Distributions
 
 SAMPLED, KEPT, UPLOADED = "sampled", "kept", "uploaded"
 FIRST_N = 500

@@ -22,8 +22,8 @@ from apps.molecule_parts.sketch import sketcher, smiles_input
 from apps.molecule_parts.view import LABELS, follow, meaning, molecule_card
 from apps.molecule_parts.workplace import frame, known_set, provenance, write
 from domains.smiles.domain import EXAMPLES
-from tvae_core.optimise import Call, Search
-from tvae_core.verbs.search import start_left_out
+from tvae_core.cli.search_run import start_left_out
+from tvae_core.search.search import Call, Search
 
 SHOWN = 10
 ON_PATH, IN_TABLE = ("qed", "sa", "logp"), ("qed", "sa", "logp", "weight", "tpsa")

@@ -19,7 +19,7 @@ from apps.molecule_parts.workplace import frame, known_set, provenance, row_of, 
 from domains.smiles.domain import EXAMPLES
 from tvae_core.domain import DomainError
 from tvae_core.space import PathPoint
-from tvae_core.steps import walk
+from tvae_core.space.walk import walk
 
 
 def molecule_of(text: str, which: str) -> Facts:

@@ -18,10 +18,10 @@ from apps.common.upload import Upload
 from apps.molecule_parts.dialled import outcome
 from apps.molecule_parts.facts import Facts, facts_of, similarity
 from apps.molecule_parts.workplace import row_of
-from domains.smiles.readers import Account, MoleculeFile, Row, columns_of
-from tvae_core.latent_ops import neighbours
-from tvae_core.rng import normal_rows
+from domains.smiles.reading.readers import Account, MoleculeFile, Row, columns_of
 from tvae_core.space import LatentSpace
+from tvae_core.space.paths import neighbours
+from tvae_core.support.random_rows import normal_rows
 
 ROWS = 5_000
 SIZE = 10_000_000

@@ -11,7 +11,7 @@ from apps.common.downloads import download_bar
 from apps.common.page import literal
 from apps.molecule_parts.batch import BatchFile
 from apps.molecule_parts.workplace import provenance, write
-from domains.smiles.readers import Row
+from domains.smiles.reading.readers import Row
 
 SHOWN_ROWS = 200
 

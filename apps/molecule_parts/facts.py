@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 
 from apps.common.kept import MEGABYTE, kept
 from domains.smiles import SmilesDomain
-from domains.smiles.alerts import Alert, find_alerts
-from domains.smiles.chem import MAX_LENGTH, canonical, inchikey, parse, plain_smiles
-from domains.smiles.novelty import KnownSet
-from domains.smiles.scores import (
+from domains.smiles.chem.alerts import Alert, find_alerts
+from domains.smiles.chem.molecule import MAX_LENGTH, canonical, inchikey, parse, plain_smiles
+from domains.smiles.chem.scores import (
     Reference,
     default_names,
     make_reference,
     scaffold,
     score_mol,
 )
-from domains.smiles.syntax import Problem
+from domains.smiles.chem.syntax import Problem
+from domains.smiles.novelty import KnownSet
 from tvae_core.domain import DomainError
 
 SHOWN_ALERTS = ("pains", "brenk")

@@ -8,9 +8,9 @@ from apps.common.page import problem
 from apps.common.windows import Range, window
 from apps.molecule_parts.sieve import Wanted
 from apps.molecule_parts.view import LABELS, meaning
-from domains.smiles.chem import MAX_LENGTH
+from domains.smiles.chem.molecule import MAX_LENGTH
+from domains.smiles.chem.scores import SCORES
 from domains.smiles.funnel_types import FunnelOptions
-from domains.smiles.scores import SCORES
 
 RANGES = {
     "qed": Range(0.0, 1.0, 0.05),

@@ -12,7 +12,7 @@ from apps.common.page import literal
 from apps.molecule_parts.facts import Facts
 from apps.molecule_parts.filters import CATALOG_NAMES, RANGES, property_window
 from domains.smiles.objectives import MoleculeObjective, parse_objective, score_names
-from tvae_core.optimise import METHODS
+from tvae_core.search.search import METHODS
 
 QED, EASY, PLOGP, TARGET, OWN = "qed", "qed - 0.1*sa", "plogp", "target", "own"
 GOALS = {

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from apps.molecule_parts.facts import Facts
 from apps.molecule_parts.view import LABELS, meaning
-from domains.smiles.distributions import Difference, FloatArray, Histogram
+from domains.smiles.chem.distributions import Difference, FloatArray, Histogram
 
 OWN, TRAINING = "#0d9488", "#8fa3a6"
 FEWEST_BINS, BINS = 16, 36

@@ -15,9 +15,9 @@ from apps.common.kept import Kept
 from apps.common.page import plain_label
 from apps.molecule_parts.facts import facts_of
 from apps.molecule_parts.workplace import row_of
-from domains.smiles.chem import parse, quiet
-from domains.smiles.syntax import Problem
-from tvae_core.optimise import Call, Search
+from domains.smiles.chem.molecule import parse, quiet
+from domains.smiles.chem.syntax import Problem
+from tvae_core.search.search import Call, Search
 
 BEST_COLOUR, FEASIBLE_COLOUR, BROKEN_COLOUR = "#0d9488", "#0d9488", "#dc5a4b"
 MCS_SECONDS = 1

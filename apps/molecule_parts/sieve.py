@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from apps.common.windows import outside
 from apps.molecule_parts.facts import SHOWN_ALERTS, Facts, alerts_of, compare, facts_of, novelty
-from domains.smiles.alerts import resolve_catalogs
+from domains.smiles.chem.alerts import resolve_catalogs
 from domains.smiles.funnel_types import (
     STAGES,
     FunnelOptions,

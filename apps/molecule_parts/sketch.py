@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from apps.common.page import later
-from domains.smiles.chem import MAX_LENGTH
+from domains.smiles.chem.molecule import MAX_LENGTH
 from domains.smiles.domain import EXAMPLES
 
 NAMES = {smiles: name for name, smiles in EXAMPLES.items()}

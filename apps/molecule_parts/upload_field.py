@@ -10,7 +10,7 @@ import streamlit as st
 from apps.common.access import note_limit, read_only, switched_off
 from apps.common.upload import MEGABYTE
 from apps.molecule_parts.batch import ROWS, SIZE
-from domains.smiles.readers import SMILES_COLUMNS
+from domains.smiles.reading.readers import SMILES_COLUMNS
 
 READ_ONLY_ROWS = 50
 """Most molecules that are pasted in read-only mode."""

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from apps.common.cards import Card, Chip, Click, caret_lines
 from apps.common.page import go
 from apps.molecule_parts.facts import Facts, alerts_of, drawing
-from domains.smiles.alerts import Alert
-from domains.smiles.scores import SCORES
+from domains.smiles.chem.alerts import Alert
+from domains.smiles.chem.scores import SCORES
 
 LABELS: dict[str, tuple[str, str]] = {
     "qed": ("QED", ".2f"),
@@ -24,7 +24,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "similarity": ("Similarity", ".2f"),
     "scaffold_match": ("Scaffold", ".0f"),
 }
-"""How a score is called and written, by its name in `domains.smiles.scores`."""
+"""How a score is called and written, by its name in `domains.smiles.chem.scores`."""
 
 ON_CARDS = ("qed", "sa", "logp", "weight", "tpsa", "lipinski")
 ALL_SCORES = (*ON_CARDS, "heavy_atoms", "rings")

@@ -18,9 +18,9 @@ from apps.common.bundle import (
 from apps.common.page import heading, shown_errors
 from apps.molecule_parts.facts import Facts, alerts_of
 from domains.smiles import SmilesDomain
-from domains.smiles.distributions import Distributions
+from domains.smiles.chem.distributions import Distributions
+from domains.smiles.chem.writers import write_molecules
 from domains.smiles.domain import BUNDLE
-from domains.smiles.files import write_molecules
 from domains.smiles.novelty import KnownSet
 from domains.smiles.reference import REFERENCE_FILE
 

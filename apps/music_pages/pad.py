@@ -22,7 +22,7 @@ from apps.item_parts.spec import Spec
 from apps.item_parts.view import draw_large, item_card
 from apps.item_parts.workplace import frame, novelty
 from apps.music_parts.pad import Mark, pad
-from tvae_core.latent_ops import slerp
+from tvae_core.space.paths import slerp
 
 CORNERS = (
     ("Top left", "Ode to Joy"),

@@ -18,7 +18,7 @@ from torch import Tensor
 from apps.common.bundle import Workbench
 from apps.common.codes import encode, fits, matched, noisy_codes
 from apps.item_parts.facts import Item, read_items, similarities
-from tvae_core.latent_ops import path
+from tvae_core.space.paths import path
 
 ATTRIBUTES = {
     "density": ("Density", "sparser", "denser"),

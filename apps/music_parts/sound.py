@@ -13,12 +13,12 @@ from apps.common.codes import provenance
 from apps.common.downloads import Rows, download_bar
 from apps.common.kept import MEGABYTE, kept
 from apps.item_parts.facts import Item
-from domains.midi.medley import Medley
 from domains.midi.notation import STEPS_PER_QUARTER, Score, parse_score
-from domains.midi.pictures import piano_roll_png
-from domains.midi.sound import INSTRUMENTS, to_wav
-from domains.midi.writers import to_midi, to_musicxml
-from tvae_core.files import write_whole
+from domains.midi.writing.medley import Medley
+from domains.midi.writing.pictures import piano_roll_png
+from domains.midi.writing.sound import INSTRUMENTS, to_wav
+from domains.midi.writing.writers import to_midi, to_musicxml
+from tvae_core.support.files import write_whole
 
 LONGEST = 150.0
 """Seconds of music that are rendered; a longer piece is cut after a whole bar."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from domains.headlines.domain import BUNDLE, HeadlinesDomain
 from domains.headlines.words import words_of_prepared_set
-from tvae_core.commands import DomainCommands
-from tvae_core.known import known_of_bundle, known_of_prepared_set
+from tvae_core.data.known import known_of_bundle, known_of_prepared_set
+from tvae_core.domain_commands import DomainCommands
 
 _domain = HeadlinesDomain()
 

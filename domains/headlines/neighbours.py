@@ -1,12 +1,12 @@
-"""`python -m domains.headlines.neighbours`: see `--help` and `tvae_core.verbs.neighbours`."""
+"""`python -m domains.headlines.neighbours`: see `--help` and `tvae_core.cli.neighbours`."""
 
 from __future__ import annotations
 
 import sys
 
 from domains.headlines.commands import COMMANDS
-from tvae_core.cli import run_command
-from tvae_core.verbs.neighbours import neighbours_command
+from tvae_core.cli.neighbours import neighbours_command
+from tvae_core.support.command_line import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("neighbours", lambda: neighbours_command(COMMANDS)))

@@ -1,12 +1,12 @@
-"""`python -m domains.headlines.sample`: see `--help` and `tvae_core.verbs.sample`."""
+"""`python -m domains.headlines.sample`: see `--help` and `tvae_core.cli.sample`."""
 
 from __future__ import annotations
 
 import sys
 
 from domains.headlines.commands import COMMANDS
-from tvae_core.cli import run_command
-from tvae_core.verbs.sample import sample_command
+from tvae_core.cli.sample import sample_command
+from tvae_core.support.command_line import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("sample", lambda: sample_command(COMMANDS)))

@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 
 from domains.headlines.text import NOT_DOUBLED, Problem, read, words_of
+from tvae_core.data.known import KnownSet
 from tvae_core.domain import FloatArray
-from tvae_core.known import KnownSet
 
 KNOWN_WORDS = "known_words"
 _QUOTES = frozenset('"\u201c\u201d\u2018\u00ab\u00bb')
@@ -105,7 +105,7 @@ def score_all(texts: Sequence[str], words: KnownSet | None = None) -> dict[str, 
     Args:
         texts: headlines in any form.
         words: the words of a training set, for `known_words`: the share of words in it, those with
-            a digit aside. One unknown word in 256 is called known (`tvae_core.known`).
+            a digit aside. One unknown word in 256 is called known (`tvae_core.data.known`).
 
     Returns:
         An array of shape `(len(texts),)` for each score; NaN where a text is no headline.

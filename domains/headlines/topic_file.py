@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from tvae_core.files import json_text, sha256_file, write_whole
-from tvae_core.names import unknown_name
-from tvae_core.rng import normal_rows
+from tvae_core.support.files import json_text, sha256_file, write_whole
+from tvae_core.support.random_rows import normal_rows
+from tvae_core.support.words import unknown_name
 
 TENSORS, ABOUT = "topics.safetensors", "topics.json"
 FORMAT_VERSION = 1

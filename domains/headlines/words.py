@@ -1,7 +1,8 @@
 """The words of a training set, in `words.bin` of its bundles: what the score `known_words` asks.
 
 Only words that at least two headlines have are kept: a name or a misspelling that stands once says
-little about what a word is. As in `tvae_core.known`, the file holds hashes, about ten bits a word.
+little about what a word is. As in `tvae_core.data.known`, the file holds hashes, about ten bits a
+word.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 from domains.headlines.text import words_of
-from tvae_core.cli import Bar
-from tvae_core.data import PreparedSet
-from tvae_core.known import KnownSet, readable_known
+from tvae_core.data.known import KnownSet, readable_known
+from tvae_core.data.prepared import PreparedSet
+from tvae_core.support.command_line import Bar
 
 WORDS_FILE = "words.bin"
 LEAST_HEADLINES = 2

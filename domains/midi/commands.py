@@ -9,9 +9,9 @@ from domains.midi.domain import BUNDLE, MidiDomain
 from domains.midi.items import read_item, show
 from domains.midi.tokenizer import holds_one_voice
 from tvae_core.cells import Written
-from tvae_core.commands import DomainCommands
-from tvae_core.evaluate import Plan
-from tvae_core.known import known_of_bundle, known_of_prepared_set
+from tvae_core.data.known import known_of_bundle, known_of_prepared_set
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.evaluation.evaluate import Plan
 from tvae_core.space import LatentSpace
 
 _domain = MidiDomain()
@@ -27,7 +27,7 @@ def read_item_for(given: str, bundle: str) -> str:
 
 
 def _write_items(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> Written:
-    from domains.midi.output import write_items
+    from domains.midi.writing.output import write_items
 
     return write_items(path, rows, origin)
 

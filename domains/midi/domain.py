@@ -12,8 +12,8 @@ from pathlib import Path
 from domains.midi.examples import EXAMPLES
 from domains.midi.lost import why_lost
 from domains.midi.notation import Score, format_score, parse_score
-from domains.midi.scores import score_all
-from domains.midi.similarity import similarity
+from domains.midi.scoring.scores import score_all
+from domains.midi.scoring.similarity import similarity
 from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
 
@@ -88,7 +88,7 @@ class MidiDomain(BundleDomain):
         Raises:
             DomainError: the text is no tune.
         """
-        from domains.midi.pictures import piano_roll
+        from domains.midi.writing.pictures import piano_roll
 
         return Rendered("svg", piano_roll(self.from_text(text)))
 

@@ -12,15 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from domains.midi.accuracy import kept_shares, teacher_forced_notes, token_accuracy_free
-from domains.midi.mixing import can_mix, mixed, walk_numbers
 from domains.midi.notation import Score
-from domains.midi.overlap import overlaps
-from domains.midi.scores import score_items
-from domains.midi.similarity import score_or_none
-from tvae_core import latent_ops
-from tvae_core.evaluate import PATH_STEPS, Plan
+from domains.midi.scoring.accuracy import kept_shares, teacher_forced_notes, token_accuracy_free
+from domains.midi.scoring.mixing import can_mix, mixed, walk_numbers
+from domains.midi.scoring.overlap import overlaps
+from domains.midi.scoring.scores import score_items
+from domains.midi.scoring.similarity import score_or_none
+from tvae_core.evaluation.evaluate import PATH_STEPS, Plan
 from tvae_core.space import LatentSpace
+from tvae_core.space import paths as latent_ops
 
 
 def measure(space: LatentSpace, texts: Sequence[str], plan: Plan) -> dict[str, float]:

@@ -21,9 +21,9 @@ from domains.midi.examples import EXAMPLES
 from domains.midi.notation import STEPS_PER_QUARTER, Bar, Event, Score, format_score, pitch_name
 from domains.midi.reading.choice import chosen_part, first_sounding_bar
 from domains.midi.reading.midi.grid import GRIDS
-from domains.midi.similarity import score_or_none
+from domains.midi.scoring.similarity import score_or_none
 from tvae_core.domain import DomainError
-from tvae_core.names import one_line
+from tvae_core.support.words import one_line
 
 if TYPE_CHECKING:
     from domains.midi.reading import Piece, Reading

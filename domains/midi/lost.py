@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from domains.midi.notation import STEPS_PER_QUARTER, Score
-from domains.midi.similarity import score_or_none
+from domains.midi.scoring.similarity import score_or_none
 from domains.midi.tokenizer import MIN_VOCAB_SIZE
 from tvae_core.evaluation.words_lost import LEARNED, learned_entries
-from tvae_core.names import counted
+from tvae_core.support.words import counted
 
 SIGNS = {";": "second voices", "+": "chords"}
 """Signs of the notation that a bundle may not have learned, and what they stand for."""

@@ -16,9 +16,9 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerFast
 
 from domains.midi.notation import HIGHEST, LOWEST, key_symbol, metre_symbol, pitch_name
-from tvae_core.byte_pair import BASE_SIZE, build_byte_pair, symbol_merges
-from tvae_core.byte_pair import encode_many as encode_many
-from tvae_core.byte_pair import load_tokenizer as load_tokenizer
+from tvae_core.data.byte_pair import BASE_SIZE, build_byte_pair, symbol_merges
+from tvae_core.data.byte_pair import encode_many as encode_many
+from tvae_core.data.byte_pair import load_tokenizer as load_tokenizer
 
 METRES = (
     *((beats, 4) for beats in range(1, 8)),
@@ -53,7 +53,7 @@ def build_tokenizer(
     Args:
         texts: training texts.
         vocab_size: the most entries, at least `MIN_VOCAB_SIZE`; see
-            `tvae_core.byte_pair.build_byte_pair`.
+            `tvae_core.data.byte_pair.build_byte_pair`.
         max_token_length: the most symbols that a learned entry may have; 16 are eight notes.
         progress: show progress bars on stderr.
 

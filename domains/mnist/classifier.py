@@ -24,12 +24,18 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from domains.mnist.images import pool, resample
-from domains.mnist.text import LEVELS, Levels, orientation_of, text_to_array
-from tvae_core.cli import Bar, CommandParser, positive_int, run_command, use_threads
-from tvae_core.data import PreparedSet
+from domains.mnist.pictures.images import pool, resample
+from domains.mnist.pictures.text import LEVELS, Levels, orientation_of, text_to_array
+from tvae_core.data.prepared import PreparedSet
 from tvae_core.domain import DomainError, FloatArray
-from tvae_core.files import check_file, write_whole
+from tvae_core.support.command_line import (
+    Bar,
+    CommandParser,
+    positive_int,
+    run_command,
+    use_threads,
+)
+from tvae_core.support.files import check_file, write_whole
 
 WEIGHTS = Path(__file__).parent / "classifier.safetensors"
 """The trained network that ships with the domain."""

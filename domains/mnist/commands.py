@@ -6,9 +6,9 @@ from pathlib import Path
 
 from domains.mnist.domain import BUNDLE, MnistDomain, read_item, show
 from domains.mnist.evaluation import measure
-from domains.mnist.render import write_sheet
-from tvae_core.commands import DomainCommands
-from tvae_core.known import known_of_bundle, known_of_prepared_set
+from domains.mnist.pictures.render import write_sheet
+from tvae_core.data.known import known_of_bundle, known_of_prepared_set
+from tvae_core.domain_commands import DomainCommands
 
 _domain = MnistDomain()
 

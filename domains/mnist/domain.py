@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy.typing as npt
 
-from domains.mnist.images import read_image
 from domains.mnist.lost import why_lost
-from domains.mnist.render import DEFAULT_SIZE, digit_png
+from domains.mnist.pictures.images import read_image
+from domains.mnist.pictures.render import DEFAULT_SIZE, digit_png
+from domains.mnist.pictures.text import SIZES, Levels, array_to_text, text_to_array
 from domains.mnist.scores import score_all, similarity
-from domains.mnist.text import SIZES, Levels, array_to_text, text_to_array
 from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, FloatArray, Rendered, Verdict
 

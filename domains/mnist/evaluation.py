@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from domains.mnist.pictures.text import text_to_array
 from domains.mnist.scores import score_all
-from domains.mnist.text import text_to_array
 from tvae_core.domain import DomainError
-from tvae_core.evaluate import Plan
+from tvae_core.evaluation.evaluate import Plan
 from tvae_core.space import LatentSpace
 
 CONFIDENT = 0.9

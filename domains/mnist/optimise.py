@@ -1,12 +1,12 @@
-"""`python -m domains.mnist.optimise`: see `--help` and `tvae_core.verbs.optimise`."""
+"""`python -m domains.mnist.optimise`: see `--help` and `tvae_core.cli.optimise`."""
 
 from __future__ import annotations
 
 import sys
 
 from domains.mnist.commands import COMMANDS
-from tvae_core.cli import run_command
-from tvae_core.verbs.optimise import optimise_command
+from tvae_core.cli.optimise import optimise_command
+from tvae_core.support.command_line import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("optimise", lambda: optimise_command(COMMANDS)))

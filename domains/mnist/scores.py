@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from domains.mnist.images import pool, resample
-from domains.mnist.text import LEVELS, LIT, Levels, text_to_array
+from domains.mnist.pictures.images import pool, resample
+from domains.mnist.pictures.text import LEVELS, LIT, Levels, text_to_array
 from tvae_core.domain import DomainError, FloatArray
 
 SCORES = {

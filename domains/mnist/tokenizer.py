@@ -16,9 +16,9 @@ import numpy as np
 from tokenizers import Tokenizer, normalizers
 from transformers import PreTrainedTokenizerFast
 
-from domains.mnist.images import coarser
-from domains.mnist.text import BLANK, LEVELS, ORIENTATIONS
-from tvae_core.byte_pair import Merge, assemble, learn_merges, symbol_merges, wrap
+from domains.mnist.pictures.images import coarser
+from domains.mnist.pictures.text import BLANK, LEVELS, ORIENTATIONS
+from tvae_core.data.byte_pair import Merge, assemble, learn_merges, symbol_merges, wrap
 
 
 def digit_merges(side: int) -> list[Merge]:

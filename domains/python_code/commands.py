@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from domains.python_code.domain import BUNDLE, PythonDomain
-from tvae_core.commands import DomainCommands
-from tvae_core.known import known_of_bundle, known_of_prepared_set
+from tvae_core.data.known import known_of_bundle, known_of_prepared_set
+from tvae_core.domain_commands import DomainCommands
 
 DOMAIN = PythonDomain()
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerFast
 
-from tvae_core.byte_pair import BASE_SIZE, build_byte_pair, symbol_merges
-from tvae_core.byte_pair import encode_many as encode_many
-from tvae_core.byte_pair import load_tokenizer as load_tokenizer
+from tvae_core.data.byte_pair import BASE_SIZE, build_byte_pair, symbol_merges
+from tvae_core.data.byte_pair import encode_many as encode_many
+from tvae_core.data.byte_pair import load_tokenizer as load_tokenizer
 
 SYMBOLS = (
     *("==", "!=", "<=", ">=", ":=", "->", "**", "//", "<<", ">>"),
@@ -26,7 +26,7 @@ MAX_TOKEN_LENGTH = 16
 def build_tokenizer(
     texts: Sequence[str], vocab_size: int = 2048, progress: bool = False
 ) -> PreTrainedTokenizerFast:
-    """Learns a tokenizer from statements; see `tvae_core.byte_pair.build_byte_pair`."""
+    """Learns a tokenizer from statements; see `tvae_core.data.byte_pair.build_byte_pair`."""
     return build_byte_pair(
         texts,
         vocab_size,

@@ -6,16 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from domains.smiles.chem import parse, plain_smiles
+from domains.smiles.chem.molecule import parse, plain_smiles
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.domain import BUNDLE, SmilesDomain
 from domains.smiles.novelty import KnownSet, plain_forms
 from domains.smiles.reference import reference_of_prepared_set
-from domains.smiles.syntax import Problem
-from tvae_core.cli import Bar, available_cores
-from tvae_core.commands import DomainCommands
-from tvae_core.data import PreparedSet
-from tvae_core.known import KNOWN_FILE, readable_known
-from tvae_core.measures import Known
+from tvae_core.data.known import KNOWN_FILE, readable_known
+from tvae_core.data.prepared import PreparedSet
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.evaluation.measures import Known
+from tvae_core.support.command_line import Bar, available_cores
 
 _STEREO = frozenset("@/\\")
 

@@ -1,7 +1,8 @@
 """`sample --target-property logp=2.5`: prior samples whose molecules have wanted scores.
 
 Samples of the prior are decoded and scored, those near the wanted scores are drawn again with
-noise, in a few rounds (`tvae_core.attributes`); what `sample` decodes is drawn in the same way.
+noise, in a few rounds (`tvae_core.space.population`); what `sample` decodes is drawn in the same
+way.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from torch import Tensor
 
 from domains.smiles.funnel_types import parse_limits
 from domains.smiles.objectives import parse_objectives, score_names
-from tvae_core.attributes import Population
-from tvae_core.cli import Bar, CommandParser, positive_int
 from tvae_core.space import LatentSpace
+from tvae_core.space.population import Population
+from tvae_core.support.command_line import Bar, CommandParser, positive_int
 
 SAMPLES, ROUNDS = 1500, 2
 """Prior samples scored first, and rounds of a quarter as many near the wanted scores."""

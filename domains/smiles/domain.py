@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rdkit import Chem
 
-from domains.smiles.chem import canonical, canonical_form, parse
-from domains.smiles.render import DEFAULT_SIZE, draw_svg
-from domains.smiles.scores import FloatArray, score_all
-from domains.smiles.similarity import tanimoto
-from domains.smiles.syntax import Problem
+from domains.smiles.chem.drawing import DEFAULT_SIZE, draw_svg
+from domains.smiles.chem.molecule import canonical, canonical_form, parse
+from domains.smiles.chem.scores import FloatArray, score_all
+from domains.smiles.chem.similarity import tanimoto
+from domains.smiles.chem.syntax import Problem
 from tvae_core.bundle_domain import BundleDomain
 from tvae_core.domain import DomainError, Rendered, Verdict
 
@@ -89,8 +89,8 @@ class SmilesDomain(BundleDomain):
         return tanimoto(a, b)
 
     def features(self, texts: Sequence[str]) -> FloatArray:
-        """What makes molecules alike, see `domains.smiles.features`; NaN rows if invalid."""
-        from domains.smiles.features import molecule_features
+        """What makes molecules alike, see `domains.smiles.chem.features`; NaN rows if invalid."""
+        from domains.smiles.chem.features import molecule_features
 
         return molecule_features(texts)
 

@@ -1,7 +1,7 @@
 """`python -m domains.smiles.evaluate`: the toolkit's own evaluation, or the MOSES benchmark.
 
-python -m domains.smiles.evaluate [CKPT]            see `tvae_core.commands.evaluate_command`
-python -m domains.smiles.evaluate --moses [CKPT]    see `domains.smiles.moses.command`
+python -m domains.smiles.evaluate [CKPT]            see `tvae_core.domain_commands.evaluate_command`
+python -m domains.smiles.evaluate --moses [CKPT]    see `domains.smiles.benchmark.moses.command`
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from domains.smiles.commands import COMMANDS
-from tvae_core.cli import hyphenated, run_command
-from tvae_core.commands import evaluate_command
+from tvae_core.domain_commands import evaluate_command
+from tvae_core.support.command_line import hyphenated, run_command
 
 NOTE = "With --moses: the MOSES benchmark; --moses --help lists its flags."
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     flags = {word.partition("=")[0] for word in hyphenated(given)}
     if flags & {"--moses", "--samples-from"}:
-        from domains.smiles.moses.command import moses_command
+        from domains.smiles.benchmark.moses.command import moses_command
 
         return moses_command(given)
     return evaluate_command(COMMANDS, given, NOTE)

@@ -18,8 +18,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from domains.smiles.alerts import alerts_of, catalog_of, resolve_catalogs
-from domains.smiles.chem import canonical, inchikey, parse, plain_smiles
+from domains.smiles.chem.alerts import alerts_of, catalog_of, resolve_catalogs
+from domains.smiles.chem.molecule import canonical, inchikey, parse, plain_smiles
+from domains.smiles.chem.scores import (
+    check_names,
+    default_names,
+    make_reference,
+    scaffold,
+    score_all,
+)
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.funnel_types import (
     STAGES,
     FunnelOptions,
@@ -30,8 +38,6 @@ from domains.smiles.funnel_types import (
 )
 from domains.smiles.novelty import KnownSet
 from domains.smiles.parallel import CHEAP, Progress, Workers
-from domains.smiles.scores import check_names, default_names, make_reference, scaffold, score_all
-from domains.smiles.syntax import Problem
 
 __all__ = ["Funnel", "FunnelOptions", "FunnelResult", "Rejected", "Survivor", "run_funnel"]
 

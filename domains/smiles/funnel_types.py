@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domains.smiles.alerts import resolve_catalogs
-from domains.smiles.scores import SCORES, check_names
-from tvae_core import limits
-from tvae_core.limits import check_window, window_text
+from domains.smiles.chem.alerts import resolve_catalogs
+from domains.smiles.chem.scores import SCORES, check_names
+from tvae_core.search import limits
+from tvae_core.search.limits import check_window, window_text
 
 STAGES = ("raw", "parsed", "unique", "alerts", "window", "novel", "ranked")
 """The stages in order; a count is of the molecules that passed that stage."""

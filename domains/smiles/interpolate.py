@@ -9,21 +9,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from domains.smiles.chem.scores import score_all
+from domains.smiles.chem.writers import FORMATS, check_writable, write_molecules
 from domains.smiles.commands import COMMANDS
-from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.reading.given import without_maps
-from domains.smiles.scores import score_all
 from tvae_core.cells import Written
-from tvae_core.cli import CommandError, run_command
-from tvae_core.commands import (
+from tvae_core.cli.telling import check_ends
+from tvae_core.domain_commands import (
     add_run_arguments,
     add_walk_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
 )
-from tvae_core.steps import walk
-from tvae_core.verbs.telling import check_ends
+from tvae_core.space.walk import walk
+from tvae_core.support.command_line import CommandError, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:

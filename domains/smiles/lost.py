@@ -17,10 +17,10 @@ from pathlib import Path
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from domains.smiles.chem import parse, plain_smiles
+from domains.smiles.chem.molecule import parse, plain_smiles
+from domains.smiles.chem.scores import score_all
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.reference import load_reference
-from domains.smiles.scores import score_all
-from domains.smiles.syntax import Problem
 from tvae_core.evaluation.words_lost import learned_entries
 
 RANGES = ("weight", "rings", "logp", "tpsa", "sa")

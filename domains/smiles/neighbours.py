@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from domains.smiles.chem.writers import FORMATS, check_writable, write_molecules
 from domains.smiles.commands import COMMANDS, load_known
-from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel import Funnel, FunnelOptions
 from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
-from tvae_core.cli import Bar, CommandError, positive_int, run_command
-from tvae_core.commands import (
+from tvae_core.cli.telling import check_back
+from tvae_core.domain_commands import (
     add_beams_argument,
     add_fidelity_argument,
     add_run_arguments,
@@ -23,7 +23,7 @@ from tvae_core.commands import (
     parser_for,
     read_checkpoint_first,
 )
-from tvae_core.verbs.telling import check_back
+from tvae_core.support.command_line import Bar, CommandError, positive_int, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@
     known.save("known.bin")
     KnownSet.load("known.bin").contains(plain_forms(["OCC", "c1ccccc1"]))
 
-The set itself, its size and its file are `tvae_core.known`.
+The set itself, its size and its file are `tvae_core.data.known`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
-from domains.smiles.chem import parse, plain_smiles
+from domains.smiles.chem.molecule import parse, plain_smiles
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.parallel import CHEAP, Progress, Workers
-from domains.smiles.syntax import Problem
-from tvae_core import known
-from tvae_core.known import text_hashes as text_hashes
+from tvae_core.data import known
+from tvae_core.data.known import text_hashes as text_hashes
 
 
 def _plain_chunk(texts: Sequence[str]) -> list[str | None]:

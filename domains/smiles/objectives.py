@@ -16,18 +16,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from rdkit import Chem
 
-from domains.smiles.alerts import alerts_of, resolve_catalogs
-from domains.smiles.chem import canonical, parse
-from domains.smiles.penalised_logp import plogp, plogp_raw, ring_penalty
-from domains.smiles.scores import SCORES, FloatArray, check_names, make_reference, score_all
-from domains.smiles.scores import scaffold as murcko
-from domains.smiles.syntax import Problem
+from domains.smiles.chem.alerts import alerts_of, resolve_catalogs
+from domains.smiles.chem.molecule import canonical, parse
+from domains.smiles.chem.penalised_logp import plogp, plogp_raw, ring_penalty
+from domains.smiles.chem.scores import SCORES, FloatArray, check_names, make_reference, score_all
+from domains.smiles.chem.scores import scaffold as murcko
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.user_function import UserFunction
-from tvae_core.expressions import Expression
-from tvae_core.limits import Bounds, missed_bounds
-from tvae_core.limits import check_bounds as check_limits
-from tvae_core.optimise_types import Call, Scored
-from tvae_core.verbs.objective import unscored
+from tvae_core.search.expressions import Expression
+from tvae_core.search.limits import Bounds, missed_bounds
+from tvae_core.search.limits import check_bounds as check_limits
+from tvae_core.search.objective import unscored
+from tvae_core.search.types import Call, Scored
 
 DERIVED = ("plogp", "plogp_raw", "ring_penalty")
 """Scores made of others."""

@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from domains.smiles.benchmark.similar_plogp import add_benchmark_arguments, run_benchmark
+from domains.smiles.chem.writers import FORMATS, check_writable, write_molecules
 from domains.smiles.commands import COMMANDS
-from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel_types import parse_limits
 from domains.smiles.objectives import MoleculeObjective, parse_objectives, score_names
-from domains.smiles.optimise_benchmark import add_benchmark_arguments, run_benchmark
 from domains.smiles.optimise_report import (
     best_calls,
     draw,
@@ -33,14 +33,8 @@ from domains.smiles.optimise_report import (
 )
 from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
-from tvae_core.cli import CommandError, CommandParser, run_command
-from tvae_core.commands import add_space_arguments, open_space, parser_for
-from tvae_core.files import check_file
-from tvae_core.limits import bounds_of
-from tvae_core.names import counted
-from tvae_core.plots import plot_format
-from tvae_core.verbs.arguments import with_values
-from tvae_core.verbs.search import (
+from tvae_core.cli.arguments import with_values
+from tvae_core.cli.search_run import (
     SAVE_SECONDS,
     add_history_arguments,
     add_search_arguments,
@@ -49,7 +43,13 @@ from tvae_core.verbs.search import (
     run,
     settings_of,
 )
-from tvae_core.verbs.telling import check_back
+from tvae_core.cli.telling import check_back
+from tvae_core.domain_commands import add_space_arguments, open_space, parser_for
+from tvae_core.evaluation.plots import plot_format
+from tvae_core.search.limits import bounds_of
+from tvae_core.support.command_line import CommandError, CommandParser, run_command
+from tvae_core.support.files import check_file
+from tvae_core.support.words import counted
 
 
 def _parser() -> CommandParser:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from domains.smiles.files import write_molecules
-from tvae_core.optimise import Search
-from tvae_core.optimise_types import Call
-from tvae_core.verbs import report
-from tvae_core.verbs.report import HISTORY
-from tvae_core.verbs.report import best_calls as best_calls
-from tvae_core.verbs.report import draw as draw
-from tvae_core.verbs.report import summary as summary
+from domains.smiles.chem.writers import write_molecules
+from tvae_core.cli import search_report as report
+from tvae_core.cli.search_report import HISTORY
+from tvae_core.cli.search_report import best_calls as best_calls
+from tvae_core.cli.search_report import draw as draw
+from tvae_core.cli.search_report import summary as summary
+from tvae_core.search.search import Search
+from tvae_core.search.types import Call
 
 table = partial(report.table, unit="molecule", head="smiles")
 

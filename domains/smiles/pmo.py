@@ -27,8 +27,8 @@ from rdkit.Chem.rdFingerprintGenerator import (
     GetMorganGenerator,
 )
 
-from domains.smiles.chem import parse
-from domains.smiles.syntax import Problem
+from domains.smiles.chem.molecule import parse
+from domains.smiles.chem.syntax import Problem
 
 Measure = Callable[[Any], float]
 

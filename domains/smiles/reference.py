@@ -13,11 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from domains.smiles.distributions import Distributions
-from tvae_core.checkpoint import BundleError
-from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
-from tvae_core.data import PreparedSet
-from tvae_core.files import json_text, sha256_file, write_whole
+from domains.smiles.chem.distributions import Distributions
+from tvae_core.bundle import BundleError
+from tvae_core.data.prepared import PreparedSet
+from tvae_core.support.command_line import (
+    Bar,
+    CommandParser,
+    available_cores,
+    positive_int,
+    run_command,
+)
+from tvae_core.support.files import json_text, sha256_file, write_whole
 
 REFERENCE_FILE = "reference.json"
 MOLECULES = 100_000

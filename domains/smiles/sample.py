@@ -20,17 +20,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from domains.smiles.chem.stability import decode_stability
+from domains.smiles.chem.writers import FORMATS, check_writable, write_molecules
 from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.conditional import add_target_argument, check_targets, steer
-from domains.smiles.files import FORMATS, check_writable, write_molecules
 from domains.smiles.funnel import Funnel, FunnelOptions, FunnelResult
 from domains.smiles.funnel_types import parse_limits
 from domains.smiles.reading.given import without_maps
 from domains.smiles.scale_command import add_scale_arguments, check_long, is_long, run_long
-from domains.smiles.stability import decode_stability
 from tvae_core.cells import Written
-from tvae_core.cli import Bar, CommandParser, available_cores, positive_int, run_command
-from tvae_core.commands import (
+from tvae_core.cli.arguments import with_values
+from tvae_core.cli.telling import check_back
+from tvae_core.decoding.generate import BATCH
+from tvae_core.domain_commands import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
@@ -39,13 +41,17 @@ from tvae_core.commands import (
     parser_for,
     plain_drawing,
 )
-from tvae_core.files import check_lines, check_parent, whole_file
-from tvae_core.generate import BATCH
-from tvae_core.prior import PRIORS
+from tvae_core.model.prior import PRIORS
+from tvae_core.rows import number, ranked_columns
 from tvae_core.space import LatentSpace
-from tvae_core.verbs.arguments import with_values
-from tvae_core.verbs.output import number, ranked_columns
-from tvae_core.verbs.telling import check_back
+from tvae_core.support.command_line import (
+    Bar,
+    CommandParser,
+    available_cores,
+    positive_int,
+    run_command,
+)
+from tvae_core.support.files import check_lines, check_parent, whole_file
 
 SHOWN = ("qed", "sa", "logp", "weight")
 

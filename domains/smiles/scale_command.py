@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from domains.smiles import scale
+from domains.smiles.chem.writers import format_of
 from domains.smiles.commands import load_known
-from domains.smiles.files import format_of
 from domains.smiles.funnel_types import FunnelOptions, FunnelResult
 from domains.smiles.scale_output import FORMATS_AT_SCALE
 from domains.smiles.scale_parts import Job
 from tvae_core.cells import Written
-from tvae_core.cli import CommandError, positive_int
-from tvae_core.commands import plain_drawing
+from tvae_core.domain_commands import plain_drawing
 from tvae_core.space import LatentSpace
+from tvae_core.support.command_line import CommandError, positive_int
 
 _FLAGS = ("workers", "part_size", "resume", "engine")
 

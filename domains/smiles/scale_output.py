@@ -18,13 +18,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domains.smiles.files import FORMATS
+from domains.smiles.chem.writers import FORMATS
 from domains.smiles.funnel_types import STAGES, sorts_smallest_first
 from domains.smiles.scale_dedup import SeenKeys
 from domains.smiles.scale_parts import FATES, KEPT, Job, read_note, read_part
 from tvae_core.cells import Row
-from tvae_core.files import OutputError
 from tvae_core.parquet import write_tables
+from tvae_core.support.files import OutputError
 
 FORMATS_AT_SCALE = ("csv", "parquet", "smi", "sdf")
 Progress = Callable[[int, int], None]

@@ -23,13 +23,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from domains.smiles.chem.scores import default_names
 from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.funnel import Funnel, FunnelOptions
 from domains.smiles.novelty import text_hashes
-from domains.smiles.scores import default_names
-from tvae_core.checkpoint import BundleError
-from tvae_core.files import OutputError
+from tvae_core.bundle import BundleError
 from tvae_core.space import LatentSpace
+from tvae_core.support.files import OutputError
 
 FATES = ("alerts", "window", "novel", "kept", "kept_known", "kept_novel")
 """What became of a distinct molecule, by code: the stage that stopped it, or how it was kept."""

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from domains.smiles.chem import unknown_name
-from domains.smiles.scores import FloatArray
+from domains.smiles.chem.molecule import unknown_name
+from domains.smiles.chem.scores import FloatArray
 
 
 class UserFunction:

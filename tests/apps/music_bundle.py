@@ -14,8 +14,8 @@ from domains.midi.domain import MidiDomain
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import key_symbol
 from domains.midi.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
-from tvae_core.presets import Merged
-from tvae_core.train import train
+from tvae_core.training.presets import Merged
+from tvae_core.training.run import train
 
 TUNES = 72
 MODEL = {

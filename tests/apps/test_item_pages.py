@@ -18,8 +18,8 @@ from apps.common.downloads import file_bytes
 from apps.registry import AppEntry
 from domains.registry import commands_of
 from tests.apps.items import bundle_of, small
-from tvae_core.commands import DomainCommands
-from tvae_core.verbs.output import write_rows
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.rows import write_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 

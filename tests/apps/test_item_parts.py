@@ -20,7 +20,7 @@ from apps.item_parts.python_lines import SPEC as PYTHON
 from apps.item_parts.sieve import STAGES, Wanted, sift
 from apps.item_parts.spec import ScoreView, Spec
 from apps.item_parts.view import item_card, written
-from domains.mnist.text import text_to_array
+from domains.mnist.pictures.text import text_to_array
 from domains.python_code.render import draw_pieces
 from tvae_core.domain import DomainError
 

@@ -42,12 +42,12 @@ from apps.molecule_parts.histograms import (
 from apps.molecule_parts.search import SearchRun, changed_atoms, history_figure, short
 from apps.molecule_parts.workplace import write
 from domains.smiles import SmilesDomain
-from domains.smiles.distributions import PROPERTIES, Difference, Distributions
+from domains.smiles.chem.distributions import PROPERTIES, Difference, Distributions
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.objectives import parse_objective
-from domains.smiles.readers import Row
+from domains.smiles.reading.readers import Row
 from tests.molecule_cases import CASES, RIGHT, check
-from tvae_core.optimise import Search
+from tvae_core.search.search import Search
 from tvae_core.space import LatentSpace
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from apps.registry import app_named
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import parse_score
-from domains.midi.writers import to_midi
+from domains.midi.writing.writers import to_midi
 from tests.apps.music_bundle import bundle_or_toy
 from tests.domains.midi.reading.midi_files import (
     SCALE,

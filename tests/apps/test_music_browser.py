@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from domains.midi.notation import STEPS_PER_QUARTER, parse_score
-from domains.midi.sound import TAIL
+from domains.midi.writing.sound import TAIL
 from tests.apps.browsing import FIRST_LOAD, Watch, settle, shoot
 from tests.apps.music_bundle import bundle_or_toy
 

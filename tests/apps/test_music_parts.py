@@ -22,7 +22,7 @@ from domains.midi.domain import MidiDomain
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import STEPS_PER_QUARTER, parse_score
 from domains.midi.reading import read_music
-from domains.midi.sound import TAIL
+from domains.midi.writing.sound import TAIL
 from tvae_core.domain import DomainError
 
 ODE = EXAMPLES["Ode to Joy"]

@@ -175,8 +175,8 @@ def test_bayesian_searches_at_once_do_not_share_random_numbers() -> None:
     pytest.importorskip("botorch")
     import numpy as np
 
-    from tvae_core.optimise_turbo import TuRBO
-    from tvae_core.optimise_types import FloatArray
+    from tvae_core.search.turbo import TuRBO
+    from tvae_core.search.types import FloatArray
 
     codes = np.random.default_rng(0).normal(size=(24, 6))
 

@@ -16,10 +16,10 @@ import pytest
 from rdkit import Chem
 
 from domains.smiles import optimise
+from domains.smiles.chem.scores import score_all
 from domains.smiles.domain import BUNDLE
-from domains.smiles.scores import score_all
-from tvae_core.optimise import Search
-from tvae_core.optimise_state import STATE
+from tvae_core.search.search import Search
+from tvae_core.search.state import STATE
 
 FOLDER = Path(os.environ.get("TVAE_BUNDLE") or BUNDLE)
 START = "CC1C2CCC(C2)C1CN(CCO)C(=O)c1ccc(Cl)cc1"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from domains.smiles import optimise_benchmark
+from domains.smiles.benchmark import similar_plogp as optimise_benchmark
 from domains.smiles.pmo import TASKS
 from tests.cli.test_optimise import FOLDER
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tvae_core.checkpoint import load_bundle
+from tvae_core.bundle import load_bundle
 
 SMALL = "--steps 6 --rounds 2 --pairs 60 --batch-size 16 --lowest 0.2 --eval-items 12 --threads 1"
 

@@ -15,10 +15,10 @@ from domains.smiles import SmilesDomain
 from domains.smiles.commands import load_known
 from domains.smiles.domain import BUNDLE, EXAMPLES
 from domains.smiles.novelty import plain_forms
-from tvae_core.checkpoint import FILES
+from tvae_core.bundle import FILES
 from tvae_core.domain import DomainError
-from tvae_core.files import sha256_file
 from tvae_core.space import LatentSpace
+from tvae_core.support.files import sha256_file
 
 FOLDER = Path(os.environ.get("TVAE_BUNDLE") or BUNDLE)
 Command = Callable[..., Any]

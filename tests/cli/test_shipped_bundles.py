@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from domains.registry import DOMAINS, commands_of
-from tvae_core.checkpoint import FILES
-from tvae_core.commands import DomainCommands
+from tvae_core.bundle import FILES
 from tvae_core.domain import HasSimilarity
-from tvae_core.files import sha256_file
-from tvae_core.measures import fitting
-from tvae_core.presets import CORE_PRESETS, merge
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.evaluation.measures import fitting
 from tvae_core.space import LatentSpace
+from tvae_core.support.files import sha256_file
+from tvae_core.training.presets import CORE_PRESETS, merge
 
 SHIPPED = [n for n in DOMAINS if (commands_of(n).bundle / "manifest.json").is_file()]
 MOST_BYTES = 12_000_000

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from domains.smiles.domain import BUNDLE
-from tvae_core.checkpoint import load_bundle
-from tvae_core.files import sha256_file
+from tvae_core.bundle import load_bundle
+from tvae_core.support.files import sha256_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLED = """
 import os, signal, sys
 from domains.smiles.commands import COMMANDS
-from tvae_core import tracking
-from tvae_core.commands import train_command
+from tvae_core.training import tracking
+from tvae_core.domain_commands import train_command
 
 done = tracking.ProgressLog.on_step_end
 

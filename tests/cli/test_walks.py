@@ -13,7 +13,7 @@ import pytest
 from rdkit import Chem
 
 from domains.smiles import SmilesDomain
-from domains.smiles.stability import decode_stability
+from domains.smiles.chem.stability import decode_stability
 from tvae_core.space import LatentSpace
 
 A, B = "CC(=O)NCCC", "OCc1ccccc1"

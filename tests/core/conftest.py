@@ -17,11 +17,11 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from tvae_core.config import TVAEConfig
-from tvae_core.data import pad_rows
+from tvae_core.data.prepared import pad_rows
 from tvae_core.domain import DomainError, Rendered, Verdict
-from tvae_core.model import TransformerVAE
-from tvae_core.prior import PriorSet
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.prior import PriorSet
+from tvae_core.model.vae import TransformerVAE
 from tvae_core.space import LatentSpace
 
 TINY: dict[str, Any] = {
@@ -269,14 +269,14 @@ def go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Any]:
     """`go(folder, **flags)`: a run on forty strings, evaluated at few settings."""
-    from tvae_core.card import model_card
-    from tvae_core.evaluate import evaluate
-    from tvae_core.presets import merge
-    from tvae_core.train import train
+    from tvae_core.evaluation.card import model_card
+    from tvae_core.evaluation.evaluate import evaluate
+    from tvae_core.training.presets import merge
+    from tvae_core.training.run import train
 
-    monkeypatch.setattr("tvae_core.train.evaluate", partial(evaluate, dial=(1.0, 0.3)))
-    monkeypatch.setattr("tvae_core.evaluate.FINE_DIAL", (1.0, 0.5, 0.0))
-    monkeypatch.setattr("tvae_core.evaluate.PATH_NOISES", (1.0, 2.0))
+    monkeypatch.setattr("tvae_core.training.run.evaluate", partial(evaluate, dial=(1.0, 0.3)))
+    monkeypatch.setattr("tvae_core.evaluation.evaluate.FINE_DIAL", (1.0, 0.5, 0.0))
+    monkeypatch.setattr("tvae_core.evaluation.evaluate.PATH_NOISES", (1.0, 2.0))
     texts = words(50)
     data = prepared({"train": texts[:40], "validation": texts[40:], "test": texts[45:]})
 

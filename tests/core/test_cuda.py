@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from tvae_core.bench.memory import StepMeter
-from tvae_core.config import TVAEConfig
-from tvae_core.generate import decode_latents
-from tvae_core.layers import _product
-from tvae_core.model import TransformerVAE
-from tvae_core.presets import TrainSettings
-from tvae_core.windows import Windows, band_attention, causal_attention
+from tvae_core.decoding.generate import decode_latents
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.layers import _product
+from tvae_core.model.vae import TransformerVAE
+from tvae_core.model.windows import Windows, band_attention, causal_attention
+from tvae_core.training.presets import TrainSettings
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

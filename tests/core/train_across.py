@@ -24,16 +24,16 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast, TrainerCallback, TrainerState
 
 from tests.fp64 import in_fp64
-from tvae_core import across
-from tvae_core.config import TVAEConfig
-from tvae_core.data import TokenRows
-from tvae_core.files import json_text
-from tvae_core.model import TransformerVAE
-from tvae_core.run_folder import last_checkpoint
-from tvae_core.set_up import make_trainer
-from tvae_core.settings import TrainSettings
-from tvae_core.stream_files import Source
-from tvae_core.streaming import Stream
+from tvae_core.data.prepared import TokenRows
+from tvae_core.data.stream import Stream
+from tvae_core.data.stream_files import Source
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.vae import TransformerVAE
+from tvae_core.support import collectives as across
+from tvae_core.support.files import json_text
+from tvae_core.training.run_folder import last_checkpoint
+from tvae_core.training.set_up import make_trainer
+from tvae_core.training.settings import TrainSettings
 
 
 class Kill(TrainerCallback):

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from tvae_core import known
-from tvae_core.checkpoint import save_bundle
-from tvae_core.config import TVAEConfig
-from tvae_core.model import TransformerVAE
-from tvae_core.prior import PriorSet
+from tvae_core.bundle import save_bundle
+from tvae_core.data import known
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.prior import PriorSet
+from tvae_core.model.vae import TransformerVAE
 
 
 def bundle_of(folder: Path, domain: str, tokenizer: Any, known_set: known.KnownSet | None) -> Path:

@@ -14,8 +14,8 @@ from PIL import Image
 from data_prep import mnist
 from data_prep.common import sha256_file
 from data_prep.digit_copies import affine, moved_copies
-from domains.mnist.images import to_levels
-from domains.mnist.text import array_to_text, orientation_of
+from domains.mnist.pictures.images import to_levels
+from domains.mnist.pictures.text import array_to_text, orientation_of
 from tests.data_prep.test_mnist import PER_LABEL, SMALL, loaded
 
 

@@ -19,12 +19,12 @@ from data_prep.fetch import WheelSource
 from data_prep.prepared import split_rows
 from domains.headlines.domain import HeadlinesDomain
 from domains.python_code.domain import PythonDomain
+from domains.smiles.chem.tokenizer import build_tokenizer
 from domains.smiles.novelty import KnownSet
-from domains.smiles.tokenizer import build_tokenizer
 from tests.data_prep.bundles import bundle_of
-from tvae_core import known
-from tvae_core.byte_pair import build_byte_pair
-from tvae_core.data import PreparedSet
+from tvae_core.data import known
+from tvae_core.data.byte_pair import build_byte_pair
+from tvae_core.data.prepared import PreparedSet
 
 CHAINS = ["C" * n + "O" for n in range(1, 61)]
 SEEN = CHAINS[:50]

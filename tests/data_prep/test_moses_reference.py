@@ -19,7 +19,7 @@ from data_prep import moses_reference, smiles
 from data_prep.common import sha256_file
 from data_prep.fetch import WheelSource
 from data_prep.moses_pickle import UnsafePickleError, read_object_npy
-from domains.smiles.moses.reference import Reference
+from domains.smiles.benchmark.moses.reference import Reference
 
 
 def npy(value: object) -> bytes:

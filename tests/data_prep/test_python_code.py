@@ -14,7 +14,7 @@ import pytest
 from data_prep.common import PrepError
 from data_prep.python_code import library_files, main, package_files, statements
 from domains.python_code.syntax import canonical
-from tvae_core.data import PreparedSet
+from tvae_core.data.prepared import PreparedSet
 
 SOURCE = '''"""A docstring is no line."""
 import os

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domains.registry import all_domains, commands_of
-from tvae_core.byte_pair import build_byte_pair
-from tvae_core.commands import DomainCommands
+from tvae_core.data.byte_pair import build_byte_pair
 from tvae_core.domain import Domain, DomainError, HasLabels, HasSimilarity
-from tvae_core.presets import CORE_PRESETS, find_presets
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.training.presets import CORE_PRESETS, find_presets
 
 
 @pytest.fixture(params=sorted(all_domains()))

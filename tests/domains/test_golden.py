@@ -28,10 +28,10 @@ from transformers import PreTrainedTokenizerFast
 from data_prep.prepared import Items, write_prepared
 from domains.registry import DOMAINS, commands_of
 from tests.fp64 import in_fp64
-from tvae_core.byte_pair import build_byte_pair
-from tvae_core.card import model_card
-from tvae_core.presets import CORE_PRESETS, merge
-from tvae_core.train import train
+from tvae_core.data.byte_pair import build_byte_pair
+from tvae_core.evaluation.card import model_card
+from tvae_core.training.presets import CORE_PRESETS, merge
+from tvae_core.training.run import train
 
 GOLDEN = Path(__file__).parent / "golden"
 STEPS = 20
@@ -76,7 +76,7 @@ SMALL: dict[str, Any] = {
 def tokenizer_builder(name: str) -> Callable[[list[str]], PreTrainedTokenizerFast]:
     """What the domain's own preparation learns its tokenizer with, at a small vocabulary."""
     if name == "smiles":
-        from domains.smiles.tokenizer import build_tokenizer as smiles
+        from domains.smiles.chem.tokenizer import build_tokenizer as smiles
 
         return partial(smiles, vocab_size=120)
     if name == "midi":

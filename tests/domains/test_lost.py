@@ -12,7 +12,7 @@ from domains.midi.lost import why_lost as why_tunes
 from domains.midi.notation import parse_score
 from domains.mnist.domain import shipped_examples
 from domains.mnist.lost import why_lost as why_digits
-from domains.mnist.text import array_to_text, text_to_array
+from domains.mnist.pictures.text import array_to_text, text_to_array
 from domains.registry import DOMAINS, commands_of
 from domains.smiles.domain import BUNDLE
 from domains.smiles.lost import learned_of, why_lost

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from domains.midi.reading import read_music
-from domains.midi.time_limit import TimeLimitError, within
-from domains.mnist.images import read_image
+from domains.midi.reading.time_limit import TimeLimitError, within
+from domains.mnist.pictures.images import read_image
 from domains.python_code.domain import PythonDomain
-from domains.smiles.chem import MAX_ATOMS, parse
+from domains.smiles.chem.drawing import MAX_DRAWN
+from domains.smiles.chem.molecule import MAX_ATOMS, parse
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.domain import SmilesDomain
 from domains.smiles.reading.mol_block import parse_block
-from domains.smiles.render import MAX_DRAWN
-from domains.smiles.syntax import Problem
 from tvae_core.domain import DomainError
-from tvae_core.expressions import Expression
+from tvae_core.search.expressions import Expression
 
 
 @pytest.mark.parametrize(

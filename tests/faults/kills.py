@@ -24,7 +24,7 @@ from tests.faults import toy
 from tests.faults.forked import Ended, Moment, run_child
 from tests.faults.harness import parser_of, run
 from tests.faults.same import DifferenceError, checkpoints_are_whole, same_runs, same_steps
-from tvae_core.run_folder import STAGING, checkpoints
+from tvae_core.training.run_folder import STAGING, checkpoints
 
 KINDS = ("cpu", "saving", "file")
 

@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tvae_core.files import sha256_file
-from tvae_core.run_folder import checkpoints, damage
+from tvae_core.support.files import sha256_file
+from tvae_core.training.run_folder import checkpoints, damage
 
 TOLERANCE = 1e-6
 """Relative, of a loss: the last bits of float32."""

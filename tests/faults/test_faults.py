@@ -18,8 +18,8 @@ import torch
 
 from tests.faults import toy
 from tests.faults.same import same_runs
-from tvae_core.probe import Probe
-from tvae_core.run_folder import checkpoints, damage, locked
+from tvae_core.training.run_folder import checkpoints, damage, locked
+from tvae_core.training.validation import Probe
 
 ROOT = Path(__file__).resolve().parents[2]
 Train = Callable[..., int]
@@ -200,7 +200,7 @@ def test_a_step_that_is_not_finite_is_told_before_it_is_taken(
     monkeypatch.setattr(Probe, "on_step_begin", spoil)
     toy_steps = tmp_path / "steps"
     with monkeypatch.context() as patch:
-        from tvae_core.trainer import TVAETrainer
+        from tvae_core.training.loop import TVAETrainer
 
         patch.setattr(TVAETrainer, "compute_loss", TVAETrainer.compute_loss)  # put back after
         toy.record_steps(toy_steps)

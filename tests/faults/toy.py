@@ -40,7 +40,7 @@ def make_data(folder: Path) -> Path:
 
 def record_steps(file: Path) -> None:
     """From now on every batch leaves `{"step", "rows", "loss"}` as a line of the file."""
-    from tvae_core.trainer import TVAETrainer
+    from tvae_core.training.loop import TVAETrainer
 
     compute = TVAETrainer.compute_loss
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -58,17 +58,17 @@ def record_steps(file: Path) -> None:
 
 def draw_no_report() -> None:
     """From now on runs end without their report: its pictures are half the work of a toy run."""
-    from tvae_core import train as module
+    from tvae_core.training import run as module
 
     module.write_run_report = lambda folder, *rest: folder / "report.html"
 
 
 def train(data: Path, run: Path, **flags: Any) -> int:
     """The training command on the toy set; the exit code."""
-    from tvae_core.card import model_card
-    from tvae_core.cli import run_command
-    from tvae_core.presets import merge
-    from tvae_core.train import train as real_train
+    from tvae_core.evaluation.card import model_card
+    from tvae_core.support.command_line import run_command
+    from tvae_core.training.presets import merge
+    from tvae_core.training.run import train as real_train
 
     given = FLAGS | {"data": str(data), "output": str(run)} | flags
 
@@ -84,9 +84,9 @@ def warm() -> None:
     import matplotlib.pyplot  # noqa: F401
     import torch
 
-    import tvae_core.set_up
-    import tvae_core.train
-    import tvae_core.trainer  # noqa: F401
+    import tvae_core.training.loop
+    import tvae_core.training.run
+    import tvae_core.training.set_up  # noqa: F401
 
     torch.set_num_threads(1)
 

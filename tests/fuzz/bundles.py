@@ -40,10 +40,10 @@ def make_bundle(folder: Path) -> Path:
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    from tvae_core.checkpoint import save_bundle
-    from tvae_core.config import TVAEConfig
-    from tvae_core.model import TransformerVAE
-    from tvae_core.prior import PriorSet
+    from tvae_core.bundle import save_bundle
+    from tvae_core.model.config import TVAEConfig
+    from tvae_core.model.prior import PriorSet
+    from tvae_core.model.vae import TransformerVAE
 
     torch.manual_seed(0)
     backend = Tokenizer(models.WordLevel({name: i for i, name in enumerate(NAMES)}, "<mask>"))
@@ -68,8 +68,8 @@ def bundle_seeds() -> Sequence[bytes]:
 
 
 def _start_bundle(folder: Path) -> Read:
-    from tvae_core.checkpoint import BundleError, load_bundle
-    from tvae_core.files import sha256_file
+    from tvae_core.bundle import BundleError, load_bundle
+    from tvae_core.support.files import sha256_file
 
     good = make_bundle(folder)
     manifest = json.loads((good / "manifest.json").read_text())

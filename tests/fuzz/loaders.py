@@ -15,7 +15,7 @@ from tests.fuzz.mutate import JSON_WORDS, NUMBERS, as_json, json_bomb
 
 
 def _start_tokenizer(folder: Path) -> Read:
-    from tvae_core.byte_pair import load_tokenizer
+    from tvae_core.data.byte_pair import load_tokenizer
 
     path = folder / "tokenizer.json"
 
@@ -33,7 +33,7 @@ def _start_tokenizer(folder: Path) -> Read:
 
 
 def _start_known(folder: Path) -> Read:
-    from tvae_core.known import KnownSet
+    from tvae_core.data.known import KnownSet
 
     path = folder / "known.bin"
 
@@ -54,7 +54,7 @@ def known_seeds() -> Sequence[bytes]:
     """Sets of several sizes, and one whose checksum is made to match its counts."""
     import tempfile
 
-    from tvae_core.known import KnownSet
+    from tvae_core.data.known import KnownSet
 
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def _start_topics(folder: Path) -> Read:
     import torch
 
     from domains.headlines import topic_file
-    from tvae_core.files import sha256_file
+    from tvae_core.support.files import sha256_file
 
     def read(data: bytes) -> bool:
         about, _, tensors = data.partition(b"\n\n")
@@ -130,7 +130,7 @@ def _start_search(folder: Path) -> Read:
     from safetensors.torch import save
     from torch import zeros
 
-    from tvae_core.optimise_state import read_state
+    from tvae_core.search.state import read_state
 
     def read(data: bytes) -> bool:
         (folder / "codes-1.safetensors").write_bytes(save({"codes": zeros(2, 2, 3)}))
@@ -171,8 +171,8 @@ def search(rng: random.Random) -> bytes:
 
 
 def _start_preset(folder: Path) -> Read:
-    from tvae_core.config import TVAEConfig
-    from tvae_core.presets import TrainSettings, merge
+    from tvae_core.model.config import TVAEConfig
+    from tvae_core.training.presets import TrainSettings, merge
 
     def read(data: bytes) -> bool:
         (folder / "fuzzed.toml").write_bytes(data)
@@ -196,7 +196,7 @@ def preset_seeds() -> Sequence[bytes]:
 
 def preset(rng: random.Random) -> bytes:
     """Settings with values of another type, out of range or nested."""
-    from tvae_core.settings import MODEL_FIELDS, TRAIN_FIELDS
+    from tvae_core.training.settings import MODEL_FIELDS, TRAIN_FIELDS
 
     lines = []
     for table, fields in (("model", MODEL_FIELDS), ("train", TRAIN_FIELDS)):

@@ -53,7 +53,7 @@ def _reader(suffix: str) -> Callable[[Path], Read]:
 
 def midi_seeds() -> Sequence[bytes]:
     """Files of our own writer and the smallest valid one."""
-    from domains.midi.writers import to_midi
+    from domains.midi.writing.writers import to_midi
 
     return [to_midi(_score()), midi_file([b"\x00\x90\x3c\x40\x60\x80\x3c\x40\x00\xff\x2f\x00"])]
 
@@ -216,7 +216,7 @@ def kern(rng: random.Random) -> bytes:
 
 def xml_seeds() -> Sequence[bytes]:
     """Our own writer's file and a short one by hand."""
-    from domains.midi.writers import to_musicxml
+    from domains.midi.writing.writers import to_musicxml
 
     return [_bytes(to_musicxml(_score())), musicxml(random.Random(1)), musicxml(random.Random(2))]
 

@@ -37,7 +37,7 @@ def _file_reader(suffix: str, which: str) -> Callable[[Path], Read]:
 
 
 def _molecule_reader() -> Callable[[Path], bool]:
-    from domains.smiles.readers import Account, MoleculeFile, columns_of
+    from domains.smiles.reading.readers import Account, MoleculeFile, columns_of
 
     def read(path: Path) -> bool:
         try:
@@ -91,7 +91,7 @@ def _headline_reader() -> Callable[[Path], bool]:
 
 
 def _picture_reader() -> Callable[[Path], bool]:
-    from domains.mnist.images import read_image
+    from domains.mnist.pictures.images import read_image
     from tvae_core.domain import DomainError
 
     def read(path: Path) -> bool:

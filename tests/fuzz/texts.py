@@ -71,11 +71,11 @@ def _smiles_domain() -> Any:
 
 
 def _start_alerts(folder: Path) -> Read:
-    from domains.smiles.alerts import alerts_of
-    from domains.smiles.chem import inchikey, parse
-    from domains.smiles.penalised_logp import ring_penalty
-    from domains.smiles.scores import SCORES, make_reference, score_mol
-    from domains.smiles.syntax import Problem
+    from domains.smiles.chem.alerts import alerts_of
+    from domains.smiles.chem.molecule import inchikey, parse
+    from domains.smiles.chem.penalised_logp import ring_penalty
+    from domains.smiles.chem.scores import SCORES, make_reference, score_mol
+    from domains.smiles.chem.syntax import Problem
 
     reference = make_reference("CC(=O)Oc1ccccc1C(=O)O")
 
@@ -118,7 +118,7 @@ def _midi_domain() -> Any:
 
 
 def _start_expression(folder: Path) -> Read:
-    from tvae_core.expressions import Expression
+    from tvae_core.search.expressions import Expression
 
     values = {
         name: np.array([0.5, -1.0, 0.0, np.nan, np.inf, 1e300], dtype=np.float64) for name in NAMES
@@ -136,10 +136,10 @@ def _start_expression(folder: Path) -> Read:
 
 
 def _start_limits(folder: Path) -> Read:
-    from domains.smiles.alerts import resolve_catalogs
+    from domains.smiles.chem.alerts import resolve_catalogs
     from domains.smiles.funnel_types import FunnelOptions
     from domains.smiles.objectives import parse_objectives
-    from tvae_core.limits import bounds_of, check_window, parse_limits, window_text
+    from tvae_core.search.limits import bounds_of, check_window, parse_limits, window_text
 
     def read(data: bytes) -> bool:
         parts = lenient(data).split("\n")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tvae_core.cli import CommandError, CommandParser, positive_int
-from tvae_core.config import TVAEConfig
-from tvae_core.presets import (
+from tvae_core.model.config import TVAEConfig
+from tvae_core.support.command_line import CommandError, CommandParser, positive_int
+from tvae_core.training.presets import (
     CORE_PRESETS,
     MODEL_FIELDS,
     TRAIN_FIELDS,
@@ -114,7 +114,7 @@ def use_machine(args: argparse.Namespace) -> str:
     Raises:
         CommandError: a device that is not there, or an impossible number of threads.
     """
-    from tvae_core import commands
+    from tvae_core import domain_commands as commands
 
     return commands.use_machine(args)
 

@@ -27,7 +27,7 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput
 
 from tvae_core.bench.tiled import tiled_mmd
-from tvae_core.config import TVAEConfig
+from tvae_core.model.config import TVAEConfig
 
 ORIGINAL_DROPOUT = 0.1
 

@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 
 from tvae_core.bench.record import write_records
-from tvae_core.cli import BAD_USAGE, CommandError, CommandParser, run_command
-from tvae_core.files import check_file
+from tvae_core.support.command_line import BAD_USAGE, CommandError, CommandParser, run_command
+from tvae_core.support.files import check_file
 
 COMMANDS = {
     "max-batch": ("max_batch", "the largest batch that trains in a memory budget"),

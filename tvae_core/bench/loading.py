@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from tvae_core.config import TVAEConfig
-from tvae_core.data import BucketBatchSampler, PreparedSet, TokenRows, collate
+from tvae_core.data.prepared import BucketBatchSampler, PreparedSet, TokenRows, collate
+from tvae_core.model.config import TVAEConfig
 
 _POOL = 64
 """Batches that the trainer sorts by length together, see `BucketBatchSampler`."""

@@ -28,9 +28,9 @@ from tvae_core.bench.architecture import (
 from tvae_core.bench.memory import GIB, StepMemory, StepMeter
 from tvae_core.bench.record import Record, aligned
 from tvae_core.bench.rows import CHECKPOINTED, ROWS, Row
-from tvae_core.cli import BAD_USAGE, Bar, CommandError, CommandParser, positive_int
-from tvae_core.config import TVAEConfig
-from tvae_core.presets import TrainSettings
+from tvae_core.model.config import TVAEConfig
+from tvae_core.support.command_line import BAD_USAGE, Bar, CommandError, CommandParser, positive_int
+from tvae_core.training.presets import TrainSettings
 
 LARGEST = 1 << 20
 _GROWTH = 16

@@ -29,11 +29,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tvae_core.bench.live_bytes import LiveBytes
-from tvae_core.config import TVAEConfig
-from tvae_core.layers import fused_attention
-from tvae_core.model import TransformerVAE
-from tvae_core.optimizers import MuonWithAdamW
-from tvae_core.presets import TrainSettings
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.layers import fused_attention
+from tvae_core.model.vae import TransformerVAE
+from tvae_core.training.optimizers import MuonWithAdamW
+from tvae_core.training.presets import TrainSettings
 
 WAYS = ("fake", "cpu", "cuda")
 GIB = 2**30

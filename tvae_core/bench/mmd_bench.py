@@ -19,8 +19,8 @@ from tvae_core.bench.peak import tracked_peak
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import seconds
 from tvae_core.bench.tiled import tiled_bytes, tiled_mmd
-from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
-from tvae_core.mmd import mmd
+from tvae_core.model.mmd import mmd
+from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
 
 KERNELS = ("original", "multiscale")
 _CHUNK_BYTES = 128 * 2**20

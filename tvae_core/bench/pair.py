@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
-from tvae_core.cli import Bar, CommandError
+from tvae_core.support.command_line import Bar, CommandError
 
 
 class Worker:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tvae_core.files import json_text, write_whole
+from tvae_core.support.files import json_text, write_whole
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tvae_core.bench.architecture import T5_VOCABULARY
-from tvae_core.config import TVAEConfig
-from tvae_core.presets import CORE_PRESETS, TrainSettings, merge
+from tvae_core.model.config import TVAEConfig
+from tvae_core.training.presets import CORE_PRESETS, TrainSettings, merge
 
 CHECKPOINTED: Mapping[str, Any] = {
     "gradient_checkpoint_encoder": True,

@@ -32,12 +32,12 @@ from tvae_core.bench.memory import StepMeter
 from tvae_core.bench.peak import tracked_peak
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import OurStep, padded, random_rows, seconds
-from tvae_core.cli import Bar, CommandError, CommandParser, positive_int
-from tvae_core.config import TVAEConfig
-from tvae_core.files import check_file, write_whole
-from tvae_core.generate import decode_latents
-from tvae_core.model import TransformerVAE
-from tvae_core.plots import plot_format
+from tvae_core.decoding.generate import decode_latents
+from tvae_core.evaluation.plots import plot_format
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.vae import TransformerVAE
+from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.files import check_file, write_whole
 
 TARGET = 1.1
 """Exponent that a windowed decoder has to stay below, from 512 tokens to 8,192."""

@@ -30,11 +30,11 @@ from tvae_core.bench.loading import CutRows
 from tvae_core.bench.pair import Worker, alternate, paired_ratio
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import seconds
-from tvae_core.cli import CommandError, CommandParser, positive_int
-from tvae_core.config import TVAEConfig
-from tvae_core.data import PreparedSet
-from tvae_core.generate import decode_latents
-from tvae_core.model import TransformerVAE
+from tvae_core.data.prepared import PreparedSet
+from tvae_core.decoding.generate import decode_latents
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.vae import TransformerVAE
+from tvae_core.support.command_line import CommandError, CommandParser, positive_int
 
 BASELINES = {"original, cached": True, "original, recomputing": False}
 

@@ -26,7 +26,7 @@ from tvae_core.bench.pair import Worker, alternate, paired_ratio
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import random_rows
 from tvae_core.bench.training import UNPADDED, OriginalTraining, OurTraining, Plan
-from tvae_core.cli import CommandError, CommandParser, positive_int
+from tvae_core.support.command_line import CommandError, CommandParser, positive_int
 from tvae_core.support.machine import multiplies_bf16_fast
 
 _WARM_UP = 1

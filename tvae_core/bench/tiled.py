@@ -1,7 +1,7 @@
 """MMD as the original system computes it: both sets tiled to `(n, m, d)`, then subtracted.
 
-The estimate is that of `tvae_core.mmd.mmd`, so that the two can be compared number by number; only
-the way to the pairwise distances differs.
+The estimate is that of `tvae_core.model.mmd.mmd`, so that the two can be compared number by number;
+only the way to the pairwise distances differs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tvae_core.mmd import kernel
+from tvae_core.model.mmd import kernel
 
 
 def tiled_distances(x: Tensor, y: Tensor, chunk: int | None = None) -> Tensor:
@@ -30,7 +30,7 @@ def tiled_mmd(x: Tensor, y: Tensor, name: str = "original", chunk: int | None = 
     Args:
         x: codes, n at least 2.
         y: draws of the prior, m at least 2.
-        name: kernel, see `tvae_core.mmd.kernel`.
+        name: kernel, see `tvae_core.model.mmd.kernel`.
         chunk: rows at once; None for all, as in the original.
     """
     n, m, size = len(x), len(y), x.shape[1]

@@ -19,9 +19,9 @@ from tvae_core.bench.steps import (
     seconds,
     synchronise,
 )
-from tvae_core.cli import reuse_memory
-from tvae_core.config import TVAEConfig
-from tvae_core.presets import TrainSettings
+from tvae_core.model.config import TVAEConfig
+from tvae_core.support.command_line import reuse_memory
+from tvae_core.training.presets import TrainSettings
 
 UNPADDED = "no padding"
 

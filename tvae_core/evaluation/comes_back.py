@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tvae_core.decoding.dial import sigma_of
 from tvae_core.domain import HasReasons, Verdict
-from tvae_core.names import one_line
-from tvae_core.noise import sigma_of
-from tvae_core.similarity import similarity_of
-from tvae_core.space import LatentSpace
+from tvae_core.space.similarity import similarity_of
+from tvae_core.space.space import LatentSpace
+from tvae_core.support.words import one_line
 
 MOST_SHOWN = 160
 """Characters of an item in a message."""

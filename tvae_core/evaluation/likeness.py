@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from tvae_core.domain import FloatArray
-from tvae_core.mmd import squared_distances
-from tvae_core.similarity import Similarity
+from tvae_core.model.mmd import squared_distances
+from tvae_core.space.similarity import Similarity
 
 MOST_ITEMS = 1_000
 """Items compared with each other; of domains that compare tokens, `FEW_ITEMS`."""

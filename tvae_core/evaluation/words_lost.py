@@ -11,8 +11,8 @@ import json
 import re
 from pathlib import Path
 
-from tvae_core.byte_pair import BASE_SIZE, MASK_TOKEN, SPECIAL_TOKENS, spelt
-from tvae_core.names import shortened
+from tvae_core.data.byte_pair import BASE_SIZE, MASK_TOKEN, SPECIAL_TOKENS, spelt
+from tvae_core.support.words import shortened
 
 LEARNED = 256
 """Entries learned from the training texts, beside the alphabet, by which a vocabulary tells."""

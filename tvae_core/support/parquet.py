@@ -13,7 +13,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tvae_core.cli import FAILED
+from tvae_core.support.command_line import FAILED
 from tvae_core.support.lines import MAX_LINE, TableError
 from tvae_core.support.tables import Row, Table
 

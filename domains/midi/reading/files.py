@@ -16,7 +16,7 @@ from domains.midi.notation import MAX_BARS
 from domains.midi.reading.bars import ONE_BAR
 from domains.midi.reading.pieces import Found, Piece, Reading
 from domains.midi.reading.text import decoded
-from domains.midi.time_limit import TimeLimitError, within
+from domains.midi.reading.time_limit import TimeLimitError, within
 from tvae_core.domain import DomainError
 
 MAX_BYTES = 5_000_000

@@ -6,5 +6,5 @@
 - `account`: what was kept, rejected and changed, which adds up to the rows of a file;
 - `given`: a molecule that a person gives to a verb.
 
-`domains.smiles.readers` puts them together.
+`domains.smiles.reading.readers` puts them together.
 """

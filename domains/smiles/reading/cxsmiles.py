@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from domains.smiles.syntax import Problem
+from domains.smiles.chem.syntax import Problem
 
 _SHOWN = 60
 MAX_LENGTH = 100_000

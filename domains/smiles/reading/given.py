@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rdkit import Chem
 
-from domains.smiles.chem import canonical, parse
-from domains.smiles.syntax import Problem
-from tvae_core.names import shortened
-from tvae_core.verbs.telling import tell
+from domains.smiles.chem.molecule import canonical, parse
+from domains.smiles.chem.syntax import Problem
+from tvae_core.cli.telling import tell
+from tvae_core.support.words import shortened
 
 
 def without_maps(verb: str, name: str, text: str) -> str:

@@ -10,9 +10,9 @@ import re
 
 from rdkit import Chem
 
-from domains.smiles.chem import messages_of, quiet, refusal, too_large
+from domains.smiles.chem.molecule import messages_of, quiet, refusal, too_large
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.reading.texts import STEREO_GROUPS, Change, Found, finished, refused, unmark
-from domains.smiles.syntax import Problem
 
 MAX_BLOCK_ATOMS = 999
 """Most atoms of a mol block, hydrogens included: what its version 2000 can count."""

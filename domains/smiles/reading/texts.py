@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from rdkit import Chem
 
-from domains.smiles.chem import MAX_LENGTH, canonical, canonical_form, parse, quiet
+from domains.smiles.chem.molecule import MAX_LENGTH, canonical, canonical_form, parse, quiet
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.reading.cxsmiles import Extension, read_extension, split_extension
-from domains.smiles.syntax import Problem
 
 ATOM_MAPS = "atom maps removed"
 _UNMARKED = "whose centres have no mark now"

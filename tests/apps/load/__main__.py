@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.apps.load.measure import measure, table
 from tests.apps.load.work import WORKS
-from tvae_core.files import write_whole
+from tvae_core.support.files import write_whole
 
 MOST = 32
 

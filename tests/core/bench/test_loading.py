@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tvae_core.bench.loading import RealBatches
-from tvae_core.config import TVAEConfig
-from tvae_core.data import PreparedSetError
+from tvae_core.data.prepared import PreparedSetError
+from tvae_core.model.config import TVAEConfig
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from tvae_core.bench.command import main
 from tvae_core.bench.max_batch import LARGEST, Largest, largest_batch, search
 from tvae_core.bench.memory import GIB, StepMemory
 from tvae_core.bench.rows import CHECKPOINTED, ROWS, Row
-from tvae_core.cli import BAD_USAGE
-from tvae_core.config import TVAEConfig
-from tvae_core.presets import TrainSettings
+from tvae_core.model.config import TVAEConfig
+from tvae_core.support.command_line import BAD_USAGE
+from tvae_core.training.presets import TrainSettings
 
 SMALL = {
     "d_model": 32,

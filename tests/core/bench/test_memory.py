@@ -14,10 +14,10 @@ from torch.utils.checkpoint import checkpoint
 
 from tvae_core.bench.live_bytes import LiveBytes
 from tvae_core.bench.memory import StepMemory, StepMeter, make_optimiser
-from tvae_core.config import TVAEConfig
-from tvae_core.layers import fused_attention
-from tvae_core.model import TransformerVAE
-from tvae_core.presets import TrainSettings
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.layers import fused_attention
+from tvae_core.model.vae import TransformerVAE
+from tvae_core.training.presets import TrainSettings
 
 LAYERS, WIDTH, ROWS = 6, 8, 1024
 STATE = 4 * ROWS * WIDTH

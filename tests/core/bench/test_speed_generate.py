@@ -16,7 +16,7 @@ from tvae_core.bench.speed_generate import (
     OurGeneration,
     real_lengths,
 )
-from tvae_core.config import TVAEConfig
+from tvae_core.model.config import TVAEConfig
 
 
 @pytest.mark.slow

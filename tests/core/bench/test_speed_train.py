@@ -10,8 +10,8 @@ import pytest
 
 from tvae_core.bench.command import main
 from tvae_core.bench.training import OurTraining, Plan
-from tvae_core.config import TVAEConfig
-from tvae_core.presets import TrainSettings
+from tvae_core.model.config import TVAEConfig
+from tvae_core.training.presets import TrainSettings
 
 COMMON = ["--length", "10", "--batch-size", "4", "--repeats", "2", "--ceiling-sizes", "16,24"]
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tvae_core.bench.steps import OriginalStep, OurStep, padded, random_rows
-from tvae_core.config import TVAEConfig
-from tvae_core.presets import TrainSettings
+from tvae_core.model.config import TVAEConfig
+from tvae_core.training.presets import TrainSettings
 
 SETTINGS = TrainSettings(learning_rate=1e-2)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tvae_core.bench.tiled import tiled_bytes, tiled_distances, tiled_mmd
-from tvae_core.mmd import mmd, squared_distances
+from tvae_core.model.mmd import mmd, squared_distances
 
 
 @pytest.mark.parametrize("chunk", [None, 1, 3, 100])

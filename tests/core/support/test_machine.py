@@ -34,7 +34,7 @@ def test_a_processor_without_bf16_instructions_trains_in_fp32() -> None:
     hidden = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
     script = (
         "import torch; torch.set_num_threads(1)\n"
-        "from tvae_core.set_up import wants_bf16; print(wants_bf16('auto'))"
+        "from tvae_core.training.set_up import wants_bf16; print(wants_bf16('auto'))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

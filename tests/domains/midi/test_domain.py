@@ -15,10 +15,10 @@ from domains.midi.examples import EXAMPLES
 from domains.midi.items import read_excerpt, read_item, show
 from domains.midi.notation import Event, Score, format_score, parse_score
 from tests.domains.midi.tunes import scores
-from tvae_core.config import TVAEConfig
 from tvae_core.domain import DomainError
-from tvae_core.model import TransformerVAE
-from tvae_core.presets import CORE_PRESETS, find_presets, merge
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.vae import TransformerVAE
+from tvae_core.training.presets import CORE_PRESETS, find_presets, merge
 
 DOMAIN = MidiDomain()
 ODE = EXAMPLES["Ode to Joy"]

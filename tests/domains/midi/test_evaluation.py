@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from domains.midi.accuracy import kept_shares, step_tokens
 from domains.midi.evaluation import measure
 from domains.midi.examples import EXAMPLES
-from domains.midi.mixing import can_mix, mixed, walk_numbers
 from domains.midi.notation import Event, Score, format_score, parse_score
-from domains.midi.overlap import overlapping_area, overlaps
-from domains.midi.scores import SCORES
+from domains.midi.scoring.accuracy import kept_shares, step_tokens
+from domains.midi.scoring.mixing import can_mix, mixed, walk_numbers
+from domains.midi.scoring.overlap import overlapping_area, overlaps
+from domains.midi.scoring.scores import SCORES
 from tests.domains.midi.tunes import scores
 from tests.examples import examples
-from tvae_core.evaluate import Plan
+from tvae_core.evaluation.evaluate import Plan
 from tvae_core.space import LatentSpace
 
 TEXTS = list(EXAMPLES.values())

@@ -29,9 +29,9 @@ from domains.smiles.scale_parts import (
     read_part,
     write_part,
 )
-from tvae_core.checkpoint import BundleError, load_bundle
-from tvae_core.cli import CommandError
-from tvae_core.files import OutputError
+from tvae_core.bundle import BundleError, load_bundle
+from tvae_core.support.command_line import CommandError
+from tvae_core.support.files import OutputError
 
 ORIGIN = {"bundle": "b", "seed": 1}
 KNOWN = load_known(BUNDLE)

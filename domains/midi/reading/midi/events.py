@@ -18,7 +18,8 @@ from tvae_core.domain import DomainError
 DRUMS = 9
 """The channel of drums, counted from 0."""
 EXACT_BARS = b"\x7dtvae: bar lines are exact"
-"""Sequencer-specific event (its first byte: no manufacturer) of files that `domains.midi.writers`
+"""Sequencer-specific event (its first byte: no manufacturer) of files that
+`domains.midi.writing.writers`
 wrote: no pickup is looked for in them."""
 _LENGTHS = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _ENDS_ALL = (120, 123)

@@ -16,7 +16,7 @@ from domains.midi.notation import Event, Score, format_score, parse_score
 from domains.midi.reading import MAX_BYTES, read_file, read_music
 from domains.midi.reading.bars import RawBar, RawNote, from_notes, stretches
 from domains.midi.reading.midi.piece import bars_until
-from domains.midi.writers import to_midi, to_musicxml
+from domains.midi.writing.writers import to_midi, to_musicxml
 from tests.examples import examples
 from tvae_core.domain import DomainError
 

@@ -8,7 +8,7 @@ import pytest
 from domains.midi.notation import MAX_BARS, format_score, parse_score
 from domains.midi.reading import Piece, read_file, read_music
 from domains.midi.reading.midi.grid import Grid, grid_for, off_grid
-from domains.midi.writers import to_midi
+from domains.midi.writing.writers import to_midi
 from tests.domains.midi.reading.midi_files import (
     QUARTER,
     key,

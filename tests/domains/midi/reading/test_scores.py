@@ -13,7 +13,7 @@ import pytest
 from domains.midi.notation import format_score, parse_score
 from domains.midi.reading import Piece, read_music
 from domains.midi.reading.keys import estimated_key, key_of_stream
-from domains.midi.writers import to_musicxml
+from domains.midi.writing.writers import to_musicxml
 from tvae_core.domain import DomainError
 
 FLAT = "<transpose><diatonic>-1</diatonic><chromatic>-2</chromatic></transpose>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from roman.domain import BUNDLE, RomanDomain
-from tvae_core.commands import DomainCommands
+from tvae_core.domain_commands import DomainCommands
 
 COMMANDS = DomainCommands(
     domain=RomanDomain(),

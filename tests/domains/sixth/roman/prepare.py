@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from data_prep.prepared import Items, split_rows, summary, write_prepared
 from roman.domain import LARGEST, RomanDomain
-from tvae_core.byte_pair import BASE_SIZE, build_byte_pair
+from tvae_core.data.byte_pair import BASE_SIZE, build_byte_pair
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m roman.prepare", description=__doc__)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domains.smiles.chem.syntax import Problem
 from domains.smiles.reading.cxsmiles import Extension, read_extension, split_extension
 from domains.smiles.reading.texts import read_smiles
-from domains.smiles.syntax import Problem
 
 
 @pytest.mark.parametrize(

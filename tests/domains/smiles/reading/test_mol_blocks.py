@@ -8,9 +8,9 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
-from domains.smiles.chem import messages_of, parse, quiet
-from domains.smiles.readers import MoleculeFile, Row, read_rows
+from domains.smiles.chem.molecule import messages_of, parse, quiet
 from domains.smiles.reading.mol_block import read_block
+from domains.smiles.reading.readers import MoleculeFile, Row, read_rows
 
 CHAIN = ((1, 2, 1), (2, 3, 1))
 

@@ -1,0 +1,1 @@
+"""Numbers about tunes: rhythm, tonality, likeness and how well they come back."""

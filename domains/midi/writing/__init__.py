@@ -1,0 +1,1 @@
+"""Tunes as files, sound and pictures."""

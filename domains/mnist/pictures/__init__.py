@@ -1,0 +1,1 @@
+"""Digits as pixels, as text and as drawings."""

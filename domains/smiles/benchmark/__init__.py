@@ -1,0 +1,1 @@
+"""Published benchmarks: MOSES, PMO and similar molecules of higher penalised logP."""

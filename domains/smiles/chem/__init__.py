@@ -1,0 +1,1 @@
+"""Molecules: text and structure, scores, alerts, likeness, drawings and files."""

@@ -1,0 +1,63 @@
+"""Decode stability: the share of noisy re-decodings of a molecule's code that give it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from domains.smiles.chem.molecule import parse, plain_smiles
+from domains.smiles.chem.syntax import Problem
+from tvae_core.decoding.dial import fidelity_of
+from tvae_core.domain import DomainError
+from tvae_core.space import LatentSpace
+from tvae_core.space import paths as latent_ops
+from tvae_core.support.random_rows import normal_rows
+
+RADIUS = 0.3
+
+
+def decode_stability(
+    space: LatentSpace, smiles: Sequence[str], times: int, seed: int = 0, radius: float = RADIUS
+) -> npt.NDArray[np.float64]:
+    """How firmly each molecule sits in the latent space.
+
+    Its code gets noise `radius` (in units of the codes' spread) `times` times and is decoded at
+    that noise level.
+
+    Args:
+        space: the latent space.
+        smiles: valid molecules.
+        times: re-decodings a molecule, at least 1.
+        seed: of the noise.
+        radius: noise level.
+
+    Returns:
+        Shares in 0..1, `(len(smiles),)`; NaN for a molecule too long for the bundle.
+
+    Raises:
+        ValueError: for `times` below 1.
+    """
+    if times < 1:
+        raise ValueError(f"decode stability needs at least 1 re-decoding, not {times}")
+    out = np.full(len(smiles), np.nan)
+    level = radius * space.spread
+    setting = float(fidelity_of(space.model.config, level))
+    for index, text in enumerate(smiles):
+        try:
+            code = space.encode([text])[0]
+        except DomainError:
+            continue
+        noise = normal_rows(index * times, (index + 1) * times, tuple(code.shape), seed, stream=3)
+        codes = latent_ops.neighbours(code, noise.to(torch.float32), level)
+        wanted = _plain(text)
+        found = [_plain(decoded) for decoded in space.decode(codes, setting)]
+        out[index] = sum(f is not None and f == wanted for f in found) / times
+    return out
+
+
+def _plain(text: str) -> str | None:
+    mol = parse(text)
+    return None if isinstance(mol, Problem) else plain_smiles(mol)

@@ -1,0 +1,1 @@
+"""Prepared sets, streams of rows, byte-pair tokenizers and what is known."""

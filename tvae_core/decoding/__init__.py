@@ -1,0 +1,1 @@
+"""From codes to tokens: generation, beams, verified decoding and the fidelity dial."""

@@ -1,0 +1,81 @@
+"""An evaluation as tables, for the terminal and for model cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tvae_core.evaluation.evaluate import Evaluation
+from tvae_core.evaluation.geometry import RADII, SETTINGS
+
+COLUMNS = (
+    ("fidelity", "fidelity"),
+    ("sigma", "sigma"),
+    ("reconstruction_exact", "recon."),
+    ("cycle_r2", "cycle r2"),
+    ("prior_valid", "prior valid"),
+    ("prior_unique", "unique"),
+    ("prior_novel", "novel"),
+    ("interpolation_valid", "interp. valid"),
+    ("interpolation_distinct", "distinct"),
+    ("interpolation_worst_step", "worst step"),
+    ("interpolation_near_similarity", "near sim."),
+)
+AROUND = (
+    ("neighbour_valid", "valid"),
+    ("neighbour_same", "same"),
+    ("neighbour_distinct", "distinct"),
+    ("neighbour_similarity", "similarity"),
+)
+
+
+def dial_table(result: Evaluation, markdown: bool = False) -> str:
+    """The evaluation as text: the metrics, then a row for each setting of the dial."""
+    lines = []
+    if not markdown:
+        wide = max(len(k) for k in result.metrics)
+        lines += [f"{k:<{wide}}  {shown(v)}" for k, v in result.metrics.items()] + [""]
+    columns = [c for c in COLUMNS if any(c[0] in row for row in result.dial)]
+    heads = [title for _, title in columns]
+    body = [[shown(row.get(key, float("nan"))) for key, _ in columns] for row in result.dial]
+    return "\n".join(lines + _rows(heads, body, markdown))
+
+
+def geometry_table(result: Evaluation, markdown: bool = False) -> str:
+    """The codes' spectrum, then neighbourhoods: a row for each setting and radius.
+
+    Empty for an evaluation without geometry.
+    """
+    if result.geometry is None:
+        return ""
+    metrics = result.geometry.metrics
+    lines = []
+    if not markdown:
+        alone = {k: v for k, v in metrics.items() if "neighbour" not in k}
+        wide = max(len(k) for k in alone)
+        lines += [f"{k:<{wide}}  {shown(v)}" for k, v in alone.items()] + [""]
+    body = []
+    for setting in SETTINGS:
+        prefix = "" if setting is None else f"dial_{setting:.2f}_"
+        label = "of radius" if setting is None else f"{setting:.2f}"
+        for radius in RADII:
+            found = [metrics.get(f"{prefix}{key}_r{radius:g}", float("nan")) for key, _ in AROUND]
+            body.append([label, f"{radius:g}", *map(shown, found)])
+    heads = ["neighbours at", "radius", *(title for _, title in AROUND)]
+    return "\n".join(lines + _rows(heads, body, markdown))
+
+
+def _rows(heads: Sequence[str], body: Sequence[Sequence[str]], markdown: bool) -> list[str]:
+    if markdown:
+        lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+        return lines + ["| " + " | ".join(row) + " |" for row in body]
+    lines = ["  ".join(heads)]
+    return lines + [
+        "  ".join(f"{c:>{len(h)}}" for c, h in zip(r, heads, strict=True)) for r in body
+    ]
+
+
+def shown(value: float) -> str:
+    """A number as tables print it; a dash for none."""
+    if value != value:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""The model: configuration, layers, encoder, latent, decoder and losses, in torch alone."""

@@ -1,0 +1,1 @@
+"""Sampling: which of the drawn items are kept."""

@@ -1,0 +1,1 @@
+"""Search in latent space for items that an objective likes."""

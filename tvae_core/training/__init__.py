@@ -1,0 +1,1 @@
+"""Training: settings, presets, the loop, runs that go on, and what is started from."""

@@ -1,0 +1,310 @@
+"""A training run from settings to a bundle: model, trainer, priors, defaults, model card.
+
+A run folder holds `settings.toml` (the merged configuration), `log.jsonl`, checkpoints and, at the
+end, `bundle/`. A run that was killed goes on from its last complete checkpoint when started again;
+one process (or one group of `torchrun`) at a time works in a folder.
+"""
+
+from __future__ import annotations
+
+import pickle
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+
+from tvae_core.bundle import save_bundle
+from tvae_core.data.prepared import PreparedSet, TokenRows
+from tvae_core.decoding.beam import BEAMS
+from tvae_core.decoding.verified import MAX_CYCLES
+from tvae_core.domain import Domain
+from tvae_core.evaluation.evaluate import Evaluation, choose_settings, evaluate
+from tvae_core.evaluation.report import write_run_report
+from tvae_core.evaluation.showcase import make_showcase
+from tvae_core.model.config import TVAEConfig
+from tvae_core.model.latent import capacity_bits
+from tvae_core.model.vae import TransformerVAE
+from tvae_core.space.space import LatentSpace
+from tvae_core.support import collectives as across
+from tvae_core.support.command_line import Bar, reuse_memory, use_threads
+from tvae_core.support.files import check_parent, json_text, write_whole
+from tvae_core.training import fsdp as sharded
+from tvae_core.training.fit import fit_priors
+from tvae_core.training.loop import TVAETrainer
+from tvae_core.training.presets import MODEL_FIELDS, Merged, TrainSettings
+from tvae_core.training.run_folder import RunFolderError, locked, meet, resume_point, step_of, tidy
+from tvae_core.training.set_up import make_trainer, open_items
+from tvae_core.training.tracking import check_trackers, log_showcase
+from tvae_core.training.validation import Probe, probe_texts, stopped_early
+from tvae_core.training.warm_start import (
+    Start,
+    begin,
+    check_checkpoint,
+    configured,
+    first_model,
+    record,
+)
+
+SHOWN = 64
+"""Most samples in the showcase at the end of a run."""
+PATHS = ("data", "output", "start")
+"""Settings that are paths of this machine, which a manifest does not tell."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a finished run leaves: its folder, the bundle in it and the bundle's evaluation."""
+
+    folder: Path
+    bundle: Path
+    evaluation: Evaluation
+
+
+def train(
+    domain: Domain,
+    merged: Merged,
+    card: Callable[[dict[str, Any], Evaluation], str],
+    extra: Callable[[Path], Mapping[str, Path]] = lambda folder: {},
+) -> Run | None:
+    """Trains a model, fits its priors, chooses its defaults and writes its bundle.
+
+    Under `torchrun` the processes train together; the first one alone does what comes after.
+
+    Args:
+        domain: checks what is decoded.
+        merged: settings.
+        card: makes the model card of the manifest and the evaluation.
+        extra: files that the domain adds to the bundle, made from the prepared set's folder.
+
+    Returns:
+        What the run leaves; None in all processes but the first.
+
+    Raises:
+        PreparedSetError: no prepared set in `data`.
+        BundleError: the bundle that `start` names cannot be used.
+        ValueError: settings that make no model, or not the one that `start` names.
+        FloatingPointError: the loss is not finite.
+        RunFolderError: another run is at work in the folder, or no checkpoint in it is good.
+        OutputError: the disk is full.
+    """
+    merged, start = begin(merged, domain.name)
+    settings = TrainSettings(**merged.train)
+    check_trackers(settings.trackers())
+    folder = Path(settings.output or _folder(domain, merged, start))
+    check_parent(folder / "settings.toml")
+    threads = use_threads(settings.threads or across.default_threads())
+    reuse_memory()
+    prepared = PreparedSet(settings.data or f"data/{domain.name}", domain.name)
+    if start is not None:
+        start.check_tokenizer(prepared.path, domain.name)
+    tokenizer = prepared.tokenizer()
+    wanted = TVAEConfig(**merged.model)
+    rows, stream = open_items(
+        prepared,
+        tokenizer,
+        settings,
+        merged.model.get("max_length"),
+        wanted.coarse_size if wanted.anchor_weight else 0,
+    )
+    config = configured(merged.model, len(tokenizer), int(rows.lengths.max()), start)
+    rows = _training_rows(rows, config.max_length, settings)
+    texts = probe_texts(prepared, prepared.held_out, config, settings)
+    final = probe_texts(prepared, prepared.final, config, settings)
+    if len(rows) < 2:
+        raise ValueError(
+            f"{prepared.path}: training needs at least 2 items of at most max_length "
+            f"{config.max_length} tokens; there are {len(rows)}"
+        )
+    with locked(folder):
+        torch.manual_seed(settings.seed)
+        model = first_model(config, start)
+        checkpoint = resume_point(folder) if settings.resume else None
+        if checkpoint is not None:
+            check_checkpoint(checkpoint, config, start, prepared.manifest)
+        started = time.monotonic()
+        trainer = make_trainer(model, settings, folder, rows, stream)
+        meet()
+        if across.rank() == 0:
+            tidy(folder, checkpoint, settings.resume)
+            if checkpoint is None:
+                record(folder, start, prepared.manifest)
+            write_whole(folder / "settings.toml", merged.table() + "\n")
+        trainer.add_callback(Probe(trainer, domain, tokenizer, texts, settings))
+        if across.rank() == 0:
+            _announce(domain, trainer, rows, threads, checkpoint, start)
+        _train(trainer, checkpoint, settings)
+        minutes = (time.monotonic() - started) / 60
+        model = sharded.whole(model)
+        trainer.gather()
+        if not across.finish():
+            return None
+        facts = {
+            "domain": domain.name,
+            "seed": settings.seed,
+            "presets": list(merged.presets),
+            "settings": {k: v for k, v in merged.train.items() if k not in PATHS}
+            | {name: getattr(config, name) for name in MODEL_FIELDS},
+            **({"start": start.hash} if start else {}),
+            "minutes_this_session": round(minutes, 1),
+            "machine": f"{platform.machine()}, {threads} threads",
+        }
+        return _finish(
+            domain,
+            model,
+            trainer.state.global_step,
+            folder,
+            prepared,
+            rows,
+            final,
+            settings,
+            merged,
+            facts,
+            card,
+            extra,
+        )
+
+
+def _folder(domain: Domain, merged: Merged, start: Start | None) -> str:
+    """The run folder where none is named."""
+    name = "-".join(merged.presets) or "default"
+    return f"runs/{domain.name}/{name}" + (f"-from-{start.hash}" if start else "")
+
+
+def _announce(
+    domain: Domain,
+    trainer: TVAETrainer,
+    rows: TokenRows,
+    threads: int,
+    checkpoint: Path | None,
+    start: Start | None,
+) -> None:
+    parameters = sum(
+        p.numel() for p in trainer.accelerator.unwrap_model(trainer.model).parameters()
+    )
+    print(
+        f"{domain.name}: {parameters / 1e6:.2f}M parameters, {len(rows):,} items of "
+        f"{rows.lengths.mean():.1f} tokens, {threads} threads, "
+        f"{'bf16' if trainer.args.bf16 else 'fp32'}{_optimizer_type(trainer)}"
+        + (f", {across.world()} processes" if across.world() > 1 else "")
+        + (f", begun with the bundle {start.hash}" if start else "")
+        + (f", resuming from {checkpoint.name}" if checkpoint else ""),
+        file=sys.stderr,
+    )
+
+
+def _optimizer_type(trainer: TVAETrainer) -> str:
+    kind = getattr(trainer.optimizer, "kind", None)
+    return "" if kind is None else f" (Muon in {'bf16' if kind == torch.bfloat16 else 'fp32'})"
+
+
+def _train(trainer: TVAETrainer, checkpoint: Path | None, settings: TrainSettings) -> None:
+    """All steps that are left, perhaps none."""
+    if checkpoint is not None and (
+        step_of(checkpoint) >= settings.max_steps
+        or stopped_early(checkpoint, settings.early_stopping)
+    ):
+        trainer.take(checkpoint)
+        return
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except pickle.UnpicklingError as error:
+        raise RunFolderError(f"{checkpoint} holds objects that are not loaded") from error
+
+
+def _finish(
+    domain: Domain,
+    model: TransformerVAE,
+    steps: int,
+    folder: Path,
+    prepared: PreparedSet,
+    rows: TokenRows,
+    final: list[str],
+    settings: TrainSettings,
+    merged: Merged,
+    facts: Mapping[str, Any],
+    card: Callable[[dict[str, Any], Evaluation], str],
+    extra: Callable[[Path], Mapping[str, Path]],
+) -> Run:
+    """Priors, defaults, evaluation, bundle and report of a model whose training is over."""
+    tokenizer, config = prepared.tokenizer(), model.config
+    batch = settings.gradient_accumulation_steps * min(settings.batch_size, len(rows))
+    seen_items = steps * batch
+    model.eval()  # type: ignore[no-untyped-call]
+    space, prior_loss = fit_priors(model, tokenizer, domain, rows, settings, seen_items)
+    defaults, evaluation = _judge(space, rows, final, settings)
+    seen = make_showcase(space, final, n_samples=min(settings.eval_items, SHOWN), prior="flow")
+    log_showcase(seen, folder, steps, domain, settings.trackers())
+    evaluation = evaluation or Evaluation(seen.metrics)
+    manifest = {
+        **facts,
+        "steps": steps,
+        "items_seen": seen_items,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "bits": {
+            "sigma_min": round(capacity_bits(config.code_size, config.sigma_min), 1),
+            "sigma_max": round(capacity_bits(config.code_size, config.sigma_max), 1),
+        },
+        "prior_loss": round(prior_loss, 4),
+        "defaults": defaults,
+        "data": {
+            key: prepared.manifest.get(key)
+            for key in ("source", "source_sha256", "licence", "tokenizer_sha256", "counts", "seed")
+        },
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+    }
+    bundle = save_bundle(
+        folder / "bundle",
+        model,
+        tokenizer,
+        space.priors,
+        manifest,
+        card(manifest, evaluation),
+        extra(prepared.path),
+    )
+    write_whole(folder / "evaluation.json", json_text(evaluation.flat()))
+    report = write_run_report(folder, domain, space, evaluation, seen, merged.table(), manifest)
+    print(f"report: {report}", file=sys.stderr)
+    return Run(folder, bundle, evaluation)
+
+
+def _judge(
+    space: LatentSpace, rows: TokenRows, texts: list[str], settings: TrainSettings
+) -> tuple[dict[str, float], Evaluation | None]:
+    """Chooses the defaults of the space and measures it, where a full evaluation is wanted."""
+    if settings.final == "quick":
+        return {}, None
+    n = max(settings.eval_items, 16)
+    rng = np.random.default_rng(settings.seed + 1)
+    own = rows.texts(rng.permutation(len(rows))[: len(texts)].tolist())
+    space.beams, space.cycles = BEAMS, MAX_CYCLES
+    defaults = choose_settings(space, own, settings.target_valid, n, stage=_stages("settings"))
+    space.defaults |= defaults
+    paths = min(100, len(texts) // 2)
+    return defaults, evaluate(space, texts, n_samples=n, n_paths=paths, stage=_stages("evaluate"))
+
+
+def _training_rows(rows: TokenRows, max_length: int, settings: TrainSettings) -> TokenRows:
+    """The rows that the model takes, or `limit` of them."""
+    fitting = np.flatnonzero((rows.lengths > 0) & (rows.lengths <= max_length))
+    if len(fitting) < len(rows):
+        print(
+            f"left out {len(rows) - len(fitting):,} of {len(rows):,} training items: empty, or "
+            f"longer than max_length {max_length}",
+            file=sys.stderr,
+        )
+    if settings.limit and settings.limit < len(fitting):
+        some = np.random.default_rng(settings.seed).permutation(len(fitting))[: settings.limit]
+        fitting = fitting[np.sort(some)]
+    return rows if len(fitting) == len(rows) else rows.chosen(fitting)
+
+
+def _stages(name: str) -> Callable[[str, int, int], None]:
+    bar = Bar(name, "stage")
+    return lambda what, done, total: bar(done, total)
