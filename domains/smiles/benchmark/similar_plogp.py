@@ -23,7 +23,6 @@ import torch
 from domains.smiles.benchmark.pmo import method_names, run_pmo, worker_space
 from domains.smiles.domain import SmilesDomain
 from domains.smiles.objectives import parse_objectives
-from domains.smiles.parallel import Workers
 from tvae_core.domain_commands import open_space
 from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
@@ -36,6 +35,7 @@ from tvae_core.support.command_line import (
 )
 from tvae_core.support.files import check_file, json_text, write_whole
 from tvae_core.support.table import text_table
+from tvae_core.support.workers import Workers
 
 BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}
 SIMILARITY, BUDGET, MOLECULES = 0.4, 1000, 100
