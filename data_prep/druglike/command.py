@@ -18,7 +18,7 @@ from data_prep.earlier import Earlier, told
 from data_prep.fetch import MOSES, check_wheel, fetch_wheel, read_wheel
 from data_prep.prepared import Items, write_prepared
 from domains.smiles.chem.tokenizer import build_tokenizer
-from domains.smiles.parallel import Workers
+from tvae_core.support.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)

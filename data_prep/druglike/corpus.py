@@ -23,8 +23,8 @@ from data_prep.common import BAD_USAGE, PrepError
 from data_prep.druglike.describe import Described, described
 from data_prep.druglike.sources import BLOCK, Given, Source
 from data_prep.earlier import LEAST
-from domains.smiles.parallel import Workers
 from tvae_core.support.progress import Bar
+from tvae_core.support.workers import Workers
 
 HELD_OUT = 10_000
 """Molecules of validation and of test."""

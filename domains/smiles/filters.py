@@ -18,7 +18,6 @@ from domains.smiles.chem.molecule import canonical, inchikey, parse, plain_smile
 from domains.smiles.chem.scores import SCORES, default_names, make_reference, scaffold, score_all
 from domains.smiles.chem.syntax import Problem
 from domains.smiles.novelty import KnownSet
-from domains.smiles.parallel import CHEAP, Workers
 from tvae_core.domain import FloatArray
 from tvae_core.sampling.funnel import (
     NOVEL,
@@ -38,6 +37,7 @@ from tvae_core.sampling.funnel import (
     share,
 )
 from tvae_core.support.table import text_table
+from tvae_core.support.workers import CHEAP, Workers
 
 ALERTS = "alerts"
 """The stage of molecules' own."""

@@ -23,7 +23,6 @@ import torch
 from domains.smiles.benchmark.pmo import method_names, run_pmo, worker_space
 from domains.smiles.domain import SmilesDomain
 from domains.smiles.objectives import parse_objectives
-from domains.smiles.parallel import Workers
 from tvae_core.cli.options import open_space
 from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.search.search import METHODS, Search
@@ -33,8 +32,9 @@ from tvae_core.support.files import check_file, json_text, write_whole
 from tvae_core.support.machine import available_cores
 from tvae_core.support.progress import Bar
 from tvae_core.support.table import text_table
+from tvae_core.support.workers import Workers
 
-BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}
+BENCHMARKS = {"plogp": Path(__file__).parent / "plogp_moses_test.smi"}
 SIMILARITY, BUDGET, MOLECULES = 0.4, 1000, 100
 UNUSED = (
     *("output", "format", "plot", "history", "resume"),

@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 from domains.smiles.chem.molecule import parse, unknown_name
 from domains.smiles.chem.syntax import Problem
-from domains.smiles.parallel import CHEAP, Progress, Workers
 from domains.smiles.reading.account import Account
 from domains.smiles.reading.mol_block import read_block
 from domains.smiles.reading.sdf import SdfRecords
 from domains.smiles.reading.texts import Change, Found, read_smiles, str_problem
 from tvae_core.support.lines import MAX_LINE, TableError, TextLines
 from tvae_core.support.tables import KINDS, Table, kind_of, open_table
+from tvae_core.support.workers import CHEAP, Progress, Workers
 
 __all__ = [
     "ENDINGS",
