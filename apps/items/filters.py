@@ -1,4 +1,4 @@
-"""The filters of the Sample page: widgets in, a `Wanted` out; sliders that other pages use, too."""
+"""The filters of the Sample page: widgets in, `Filters` out; sliders that other pages use, too."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import streamlit as st
 from apps.common.bundle import Workbench
 from apps.common.widgets.windows import window
 from apps.items.facts import Item
-from apps.items.hooks import Choice
 from apps.items.inputs import item_of
-from apps.items.sieve import SIMILARITY, Wanted
-from apps.items.spec import Spec
+from apps.items.sieve import SIMILARITY, Filters
+from apps.items.spec import ScoreView, Spec
+from tvae_core.sampling.funnel import Wanted
 
 AS_THEY_CAME = "as they came"
 FIRST_WINDOWS = 4
@@ -20,7 +20,7 @@ FIRST_WINDOWS = 4
 
 def filter_controls(
     spec: Spec, bench: Workbench, labels: Sequence[str], can_tell_novel: bool
-) -> Wanted:
+) -> Filters:
     """Draws the filters.
 
     Args:
@@ -43,7 +43,7 @@ def filter_controls(
             placeholder="all",
             persist_state="session",
         )
-    own = _own_stages(spec, prefix)
+    own = {stage.name: stage.choose(prefix) for stage in spec.hooks.stages}
     minimum, maximum = windows(spec, bench, prefix)
     unique = st.toggle(
         "Unique", True, key=f"{prefix}_unique", help="Keep one of each.", persist_state="session"
@@ -60,22 +60,11 @@ def filter_controls(
     )
     reference = _reference(spec, bench, prefix)
     sort = _sort(spec, bench, prefix)
-    if sort == SIMILARITY and reference is None:
+    if sort == f"+{SIMILARITY}" and reference is None:
         raise ValueError(f"to sort by similarity, enter a reference {spec.unit}")
-    return Wanted(
-        minimum,
-        maximum,
-        frozenset(chosen),
-        unique,
-        novel and can_tell_novel,
-        sort,
-        own,
-        reference,
-    )
-
-
-def _own_stages(spec: Spec, prefix: str) -> dict[str, Choice]:
-    return {stage.name: stage.choose(prefix) for stage in spec.hooks.stages}
+    only_novel = novel and can_tell_novel
+    wanted = Wanted(minimum, maximum, only_novel, unique, sort)
+    return Filters(wanted, frozenset(chosen), own, reference)
 
 
 def windows(
@@ -94,12 +83,12 @@ def windows(
     shown = 0 if folded else FIRST_WINDOWS
     ranged = [(n, view) for n, view in spec.shown(bench).items() if view.ends is not None]
 
-    def draw(some: Sequence[tuple[str, object]]) -> None:
-        for name, _ in some:
-            view = spec.cards.scores[name]
+    def draw(some: Sequence[tuple[str, ScoreView]]) -> None:
+        for name, view in some:
             assert view.ends is not None
             key = f"{prefix}_window_{name}"
-            window(name, view.title, view.about, view.ends, minimum, maximum, key)
+            label = f"{view.title} ({view.unit})" if view.unit else view.title
+            window(name, label, view.about, view.ends, minimum, maximum, key)
 
     draw(ranged[:shown])
     if ranged[shown:]:
@@ -126,13 +115,13 @@ def _reference(spec: Spec, bench: Workbench, prefix: str) -> Item | None:
     return item
 
 
-def _sort(spec: Spec, bench: Workbench, prefix: str) -> str:
-    sorts = {AS_THEY_CAME: ""}
+def _sort(spec: Spec, bench: Workbench, prefix: str) -> str | None:
+    sorts: dict[str, str | None] = {AS_THEY_CAME: None}
     for name, view in spec.shown(bench).items():
         if view.ends is not None:
-            sorts[f"{view.label}, high first"] = name
+            sorts[f"{view.label}, high first"] = f"+{name}"
             sorts[f"{view.label}, low first"] = f"-{name}"
-    sorts["similarity to the reference"] = SIMILARITY
+    sorts["similarity to the reference"] = f"+{SIMILARITY}"
     first = list(sorts.values()).index(spec.hooks.sort)
     chosen = st.selectbox(
         "Sort by", list(sorts), index=first, key=f"{prefix}_sort", persist_state="session"

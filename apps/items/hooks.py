@@ -10,12 +10,10 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 from apps.common.bundle import Workbench
-from apps.common.downloads import Write
 from apps.common.widgets.controls import Source
 from apps.items.facts import Item
 from tvae_core.domain import FloatArray
-from tvae_core.search.limits import Bounds
-from tvae_core.search.types import Objective
+from tvae_core.search.objective import Scores, Term
 
 Labels = Callable[[Workbench, Sequence[Item], Tensor], list[str]]
 """`labels(bench, items, codes)`: a label of each item, empty where it has none."""
@@ -86,50 +84,25 @@ class Named:
     about: str
 
 
-class MakeObjective(Protocol):
-    """Makes what scores items and holds the constraints."""
-
-    def __call__(
-        self,
-        bench: Workbench,
-        expression: str,
-        start: Item | None,
-        similarity: float,
-        bounds: Bounds,
-        **more: object,
-    ) -> Objective:
-        """The objective; raises `ValueError` for what cannot be searched for.
-
-        Args:
-            bench: the bundle.
-            expression: over scores, to be maximised.
-            start: what similarity is measured to.
-            similarity: the least one.
-            bounds: least and most of scores.
-            more: what the domain's own constraints say.
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class Goals:
     """What a domain's items are searched for.
 
     Attributes:
-        make: makes the objective.
-        named: goals in the menu, by key; by default the scores that have windows.
-        targets: scores of which one value may be searched for; by default those.
-        names: scores of an expression; by default those of the domain.
+        named: goals in the menu, by key; by default each score as high, or as low, as can be.
+        targets: scores of which one value may be searched for; by default those with windows.
+        scores: what expressions and limits may name; by default the domain's own scores.
         first: the expression of one's own at first; by default the first score.
-        constrain: draws more constraints, given the start; gives what `make` takes of them.
+        constrain: draws more constraints, given the start; gives what there is to tell of them.
+        terms: makes constraints of that.
     """
 
-    make: MakeObjective
     named: Mapping[str, Named] | None = None
     targets: tuple[str, ...] | None = None
-    names: tuple[str, ...] | None = None
+    scores: Scores | None = None
     first: str = ""
     constrain: Callable[[Item | None], dict[str, object]] = lambda start: {}
+    terms: Callable[[Mapping[str, object]], Sequence[Term]] = lambda told: ()
 
 
 class Row(NamedTuple):
@@ -181,6 +154,7 @@ class Format:
         column: what the column is called.
         pasted: name of a file of what is pasted.
         example: of what is pasted.
+        named: whether what is pasted may have names, after white space.
     """
 
     read: FileReader
@@ -190,6 +164,7 @@ class Format:
     column: str
     pasted: str
     example: str
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +176,7 @@ class Hooks:
         labels: colours of the map and a filter.
         sources: other places to sample from than the prior, by name, such as one for each topic.
         stages: more stages of the filters, between those of labels and of limits.
-        sort: what samples are sorted by at first.
+        sort: what samples are sorted by at first: `+qed` for high ones first, `-qed` for low.
         told: what files tell of a valid item beside its text.
         against: what more there is to tell of an item beside its likeness to a reference.
         same_but: what an item that came back lost, in words, where that is next to nothing.
@@ -210,8 +185,7 @@ class Hooks:
         reference: how scores are distributed over the training set, by name.
         figures: more key figures of scored items: label, value, meaning.
         compare: whether there is a page that compares items with the training set.
-        write: writes a file of results; by default as the commands do.
-        formats: endings of such files.
+        formats: endings of files of results; by default csv, jsonl, txt and the domain's own.
         player: plays an item, where items are heard.
         path_player: plays the steps of a walk one after the other.
         aside: draws settings that hold for all pages beside their title.
@@ -221,16 +195,15 @@ class Hooks:
     labels: Labels | None = None
     sources: Callable[[Workbench], Mapping[str, Source]] = lambda bench: {}
     stages: tuple[Stage, ...] = ()
-    sort: str = ""
+    sort: str | None = None
     told: Callable[[Item], Mapping[str, object]] = lambda item: item.scores
     against: Callable[[Item, Item], Mapping[str, float]] = lambda item, other: {}
     same_but: Callable[[Item, Item], str] = lambda item, back: ""
-    goals: Goals | None = None
+    goals: Goals = Goals()
     file: Format | None = None
     reference: Callable[[Workbench], Mapping[str, Histogram]] = lambda bench: {}
     figures: Callable[[Sequence[Item]], list[tuple[str, str, str]]] = lambda items: []
     compare: bool = False
-    write: Write | None = None
     formats: tuple[str, ...] = ()
     player: Player | None = None
     path_player: Callable[[Sequence[Item], str], None] | None = None

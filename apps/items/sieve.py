@@ -1,181 +1,172 @@
-"""What of a batch is kept: valid, unique, of the wanted labels, within limits, novel; counted."""
+"""What of a batch is kept, by the funnel of `tvae_core.sampling` over items that are known already.
+
+Moving a filter asks nothing anew: the funnel's questions are answered from what `facts` keeps.
+"""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from apps.common.widgets.windows import outside
-from apps.items.facts import Item
+import numpy as np
+
+from apps.common.bundle import Workbench
+from apps.items.facts import Item, similarities
 from apps.items.hooks import Choice
 from apps.items.spec import Spec
-from tvae_core.search.limits import window_text
+from apps.items.workplace import known_of, novelty
+from tvae_core.domain import FloatArray
+from tvae_core.sampling.funnel import (
+    NOVEL,
+    RANKED,
+    RAW,
+    UNIQUE,
+    VALID,
+    WINDOW,
+    Judge,
+    Look,
+    Result,
+    Sample,
+    Stage,
+    Wanted,
+    pour,
+)
 
 LABEL, SIMILARITY = "label", "similarity"
-
-
-def titles_of(spec: Spec) -> dict[str, str]:
-    """The stages in order: name and title; the last count is that of the kept."""
-    label = {} if spec.hooks.labels is None else {LABEL: "Of the wanted kind"}
-    own = {stage.name: stage.title for stage in spec.hooks.stages}
-    first = {"raw": "Decoded", "valid": "Valid", "unique": "Unique"}
-    return {**first, **label, **own, "window": "In the window", "novel": "Novel"}
-
-
-def lost_as(spec: Spec, stage: str) -> str:
-    """How a card calls what stopped its item."""
-    own = {each.name: each.lost_as for each in spec.hooks.stages}
-    usual = {
-        "valid": "invalid",
-        "unique": "repeated",
-        LABEL: "other kind",
-        "window": "outside the window",
-        "novel": "known",
-    }
-    return own.get(stage) or usual[stage]
+_LOST_AS = {
+    VALID: "invalid",
+    UNIQUE: "repeated",
+    LABEL: "other kind",
+    WINDOW: "outside the window",
+    NOVEL: "known",
+}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Filters:
     """What is let through.
 
     Attributes:
-        minimum: lower limits of scores.
-        maximum: upper limits of scores.
+        wanted: limits, novelty and order, as the funnel has them.
         labels: wanted labels; empty for all.
-        unique: drop repeated items.
-        novel: drop items of the training set.
-        sort: a score, with `-` before it for low ones first; empty for as they came.
         own: what is chosen at the domain's own stages, by name.
         reference: an item to compare with.
     """
 
-    minimum: dict[str, float] = field(default_factory=dict)
-    maximum: dict[str, float] = field(default_factory=dict)
+    wanted: Wanted = field(default_factory=Wanted)
     labels: frozenset[str] = frozenset()
-    unique: bool = True
-    novel: bool = False
-    sort: str = ""
     own: Mapping[str, Choice] = field(default_factory=dict)
     reference: Item | None = None
 
     def told(self) -> dict[str, object]:
         """The choice for files."""
         return {
-            "min": dict(self.minimum),
-            "max": dict(self.maximum),
+            "min": dict(self.wanted.minimum),
+            "max": dict(self.wanted.maximum),
             "labels": sorted(self.labels),
             **{name: choice.note for name, choice in self.own.items()},
-            "unique": self.unique,
-            "novel_only": self.novel,
-            "sort": self.sort or None,
+            "unique": self.wanted.unique,
+            "novel_only": self.wanted.novel,
+            "sort": self.wanted.sort,
             "reference": None if self.reference is None else self.reference.form,
         }
 
     def notes(self) -> dict[str, str]:
         """What each stage asks for, in words."""
         return {
-            "unique": "" if self.unique else "not asked for",
+            UNIQUE: "" if self.wanted.unique else "not asked for",
             LABEL: ", ".join(sorted(self.labels)) or "any",
             **{name: choice.note for name, choice in self.own.items()},
-            "window": window_text(self.minimum, self.maximum) or "not set",
-            "novel": "required" if self.novel else "not required",
+            WINDOW: self.wanted.window() or "not set",
+            NOVEL: "required" if self.wanted.novel else "not required",
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """An item of a batch: its number, label, novelty, and where and why it was lost.
-
-    `near` is what there is to tell of it beside a reference.
-    """
-
-    index: int
-    item: Item
-    label: str = ""
-    novel: bool | None = None
-    stage: str = ""
-    reason: str = ""
-    near: Mapping[str, float] = field(default_factory=dict)
+def titles_of(spec: Spec) -> dict[str, str]:
+    """The stages in order: name and title."""
+    label = {} if spec.hooks.labels is None else {LABEL: "Of the wanted kind"}
+    own = {stage.name: stage.title for stage in spec.hooks.stages}
+    first = {RAW: "Decoded", VALID: "Valid", UNIQUE: "Unique"}
+    return {**first, **label, **own, WINDOW: "In the window", NOVEL: "Novel", RANKED: "Kept"}
 
 
-@dataclass(frozen=True)
-class Sifted:
-    """Counts of the stages, and the samples that were kept and lost."""
-
-    counts: dict[str, int]
-    kept: list[Sample]
-    lost: list[Sample]
-
-    @property
-    def validity(self) -> float:
-        """Share of valid texts among all; NaN for none."""
-        return self.counts["valid"] / self.counts["raw"] if self.counts["raw"] else math.nan
-
-    @property
-    def uniqueness(self) -> float:
-        """Share of distinct items among the valid; NaN for none."""
-        valid = [s.item.key for s in (*self.kept, *self.lost) if s.item.ok]
-        return len(set(valid)) / len(valid) if valid else math.nan
-
-    @property
-    def novelty(self) -> float:
-        """Share of novel items among the distinct valid ones; NaN where it cannot be said."""
-        told = {s.item.key: s.novel for s in (*self.kept, *self.lost) if s.novel is not None}
-        return sum(told.values()) / len(told) if told else math.nan
+def lost_as(spec: Spec, stage: str) -> str:
+    """How a card calls what stopped its item."""
+    own = {each.name: each.lost_as for each in spec.hooks.stages}
+    return own.get(stage) or _LOST_AS[stage]
 
 
-def sift(samples: Sequence[Sample], wanted: Wanted, stages: Sequence[str]) -> Sifted:
+def item_of_sample(sample: Sample) -> Item:
+    """The item that a sample is."""
+    found: Item = sample.look.facts["item"]
+    return found
+
+
+def label_of_sample(sample: Sample) -> str:
+    """Its label; empty for none."""
+    return str(sample.look.facts["label"])
+
+
+def sift(
+    spec: Spec, bench: Workbench, items: Sequence[Item], labels: Sequence[str], filters: Filters
+) -> Result:
     """Passes a batch through the stages.
 
     Args:
-        samples: in the order they were decoded, none of them lost yet.
-        wanted: what is let through.
-        stages: names of the stages in order, from `raw` on.
+        spec: of the app.
+        bench: the bundle.
+        items: in the order they were decoded.
+        labels: of each, empty for none.
+        filters: what is let through.
     """
-    first: dict[str, int] = {}
-    kept: list[Sample] = []
-    lost: list[Sample] = []
-    for sample in samples:
-        stage, reason = _loss(sample, wanted, first)
-        if stage:
-            lost.append(
-                Sample(sample.index, sample.item, sample.label, sample.novel, stage, reason)
-            )
-        else:
-            kept.append(sample)
-    stopped = Counter(sample.stage for sample in lost)
-    counts = {"raw": len(samples)}
-    for before, stage in itertools.pairwise(stages):
-        counts[stage] = counts[before] - stopped[stage]
-    if wanted.sort:
-        name, low_first = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
-        kept.sort(key=lambda s: _rank({**s.item.scores, **s.near}.get(name, math.nan), low_first))
-    return Sifted(counts, kept, lost)
+    looks = [
+        Look(item.ok, item.form, item.key, item.why, item.position, {"item": item, LABEL: label})
+        for item, label in zip(items, labels, strict=True)
+    ]
+    names = list(bench.space.domain.score([]))
+
+    def score(samples: Sequence[Sample], _: object) -> dict[str, FloatArray]:
+        some = [item_of_sample(sample) for sample in samples]
+        found = {n: np.array([i.scores[n] for i in some], dtype=np.float64) for n in names}
+        return found | near(spec, bench, some, filters.reference)
+
+    def known(samples: Sequence[Sample]) -> list[bool]:
+        new = novelty(spec, bench, [item_of_sample(sample) for sample in samples])
+        return [each is False for each in new]
+
+    judge = Judge(
+        check=lambda texts, _: looks,
+        score=score,
+        known=None if known_of(spec, bench) is None else known,
+        stages=_stages(spec, filters),
+    )
+    return pour(judge, [item.text for item in items], filters.wanted)
 
 
-def _rank(value: float, low_first: bool) -> tuple[bool, float]:
-    return (math.isnan(value), value if low_first else -value)
+def near(
+    spec: Spec, bench: Workbench, items: Sequence[Item], reference: Item | None
+) -> dict[str, FloatArray]:
+    """What there is to tell of items beside a reference, each `(len(items),)`; nothing without."""
+    if reference is None:
+        return {}
+    more = [spec.hooks.against(item, reference) for item in items]
+    names = dict.fromkeys(name for each in more for name in each)
+    found = {SIMILARITY: similarities(bench, items, reference)}
+    found |= {name: [each[name] for each in more] for name in names}
+    return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
 
 
-def _loss(sample: Sample, wanted: Wanted, first: dict[str, int]) -> tuple[str, str]:
-    """The stage at which a text is lost and why; both empty if it is kept."""
-    item = sample.item
-    if not item.ok:
-        return "valid", item.why
-    earlier = first.setdefault(item.key, sample.index)
-    if wanted.unique and earlier != sample.index:
-        return "unique", f"the same as sample {earlier + 1}"
-    if wanted.labels and sample.label not in wanted.labels:
-        return LABEL, f"{sample.label or 'no label'}, which is not wanted"
-    for name, choice in wanted.own.items():
-        if reason := choice.loss(item):
-            return name, reason
-    if broken := outside(item.scores, wanted.minimum, wanted.maximum):
-        return "window", broken
-    if wanted.novel and sample.novel is False:
-        return "novel", "in the training set"
-    return "", ""
+def _stages(spec: Spec, filters: Filters) -> tuple[Stage, ...]:
+    """The stage of labels, where there are any, and the domain's own."""
+
+    def label(samples: Sequence[Sample], _: object) -> list[str]:
+        names = [label_of_sample(sample) for sample in samples]
+        wanted = filters.labels or names
+        return ["" if n in wanted else f"{n or 'no label'}, which is not wanted" for n in names]
+
+    def own(choice: Choice, samples: Sequence[Sample], _: object) -> list[str]:
+        return [choice.loss(item_of_sample(sample)) for sample in samples]
+
+    first = () if spec.hooks.labels is None else (Stage(LABEL, label),)
+    return (*first, *(Stage(name, partial(own, c)) for name, c in filters.own.items()))

@@ -30,6 +30,7 @@ class ScoreView:
         about: what it says.
         ends: of its slider; no slider where there are none.
         lower: whether lower values are the better ones.
+        unit: beside its slider, where it is counted in one.
     """
 
     label: str
@@ -37,6 +38,7 @@ class ScoreView:
     about: str
     ends: Range | None = None
     lower: bool = False
+    unit: str = ""
 
     @property
     def title(self) -> str:

@@ -21,6 +21,8 @@ WALK = (
 )
 OPTIMISE = ("lead", "Optimise", "Search for a higher score from here")
 LISTEN = ("listen", "▶ Listen", "Hear it")
+CELL = 120
+"""Width of a drawing in a cell of a table in pixels."""
 _LETTER = 7.9
 """Width of a letter of a caret line in pixels."""
 
@@ -48,9 +50,9 @@ def actions_of(spec: Spec) -> tuple[tuple[str, str, str], ...]:
     return (("look", *spec.words.look), *WALK)
 
 
-def picture_of(spec: Spec, item: Item, width: int = 200) -> str:
+def picture_of(spec: Spec, item: Item) -> str:
     """An item's drawing as an address, for a cell of a table; empty where it has none."""
-    found = spec.cards.draw(item, width).picture if item.ok else None
+    found = spec.cards.draw(item, CELL).picture if item.ok else None
     if found is None or found.startswith("data:"):
         return found or ""
     return "data:image/svg+xml;base64," + b64encode(found.encode()).decode()

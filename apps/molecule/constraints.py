@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
-from apps.common.bundle import Workbench
 from apps.items.facts import Item
 from apps.molecule.structure import CATALOG_NAMES, scaffold_of
-from domains.smiles.objectives import MoleculeObjective, parse_objective
-from tvae_core.search.limits import Bounds
+from domains.smiles.objectives import terms_of
+from tvae_core.search.objective import Term
 
 
 def constrain(start: Item | None) -> dict[str, object]:
@@ -35,22 +36,7 @@ def constrain(start: Item | None) -> dict[str, object]:
     return {"alerts": ",".join(alerts) or "none", "scaffold": found if keep and found else None}
 
 
-def molecule_objective(
-    bench: Workbench,
-    expression: str,
-    start: Item | None,
-    similarity: float,
-    bounds: Bounds,
-    **more: object,
-) -> MoleculeObjective:
-    """The objective of a search for molecules; see `apps.items.hooks.MakeObjective`."""
-    del bench
-    alerts, scaffold = str(more.get("alerts", "none")), more.get("scaffold")
-    return parse_objective(
-        expression,
-        start=None if start is None else start.form,
-        similarity=similarity,
-        alerts_none=False if alerts == "none" else alerts,
-        scaffold=None if scaffold is None else str(scaffold),
-        bounds=bounds,
-    )
+def terms(more: Mapping[str, object]) -> list[Term]:
+    """The constraints that `constrain` gave, as a search takes them."""
+    scaffold = more["scaffold"]
+    return terms_of(str(more["alerts"]), None if scaffold is None else str(scaffold), False, None)

@@ -44,4 +44,5 @@ FORMAT = Format(
     column="Column of SMILES",
     pasted="pasted.smi",
     example="CC(=O)Nc1ccc(O)cc1 paracetamol",
+    named=True,
 )

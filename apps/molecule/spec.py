@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import streamlit as st
 
 from apps.common.bundle import Workbench, stamp_of
-from apps.common.downloads import Rows
 from apps.common.widgets.windows import Range
 from apps.items.hooks import Goals, Histogram, Hooks, Named, Stage
 from apps.items.spec import Cards, Field, ScoreView, Spec, Words
 from apps.molecule import structure
-from apps.molecule.constraints import constrain, molecule_objective
+from apps.molecule.constraints import constrain, terms
 from apps.molecule.files import FORMAT
 from apps.molecule.sketch import sketcher
 from domains.smiles import SmilesDomain
@@ -22,9 +20,8 @@ from domains.smiles.chem.molecule import MAX_LENGTH
 from domains.smiles.chem.scores import SCORES
 from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.objectives import score_names
+from domains.smiles.objectives import MoleculeScores
 from domains.smiles.reference import REFERENCE_FILE
-from tvae_core.rows import write_rows
 
 BUNDLE = COMMANDS.bundle
 
@@ -32,8 +29,9 @@ BUNDLE = COMMANDS.bundle
 def score(name: str, label: str, form: str, ends: Range) -> ScoreView:
     """How a score of `domains.smiles.chem.scores` is shown."""
     about = SCORES[name]
-    unit = f" ({about.unit})" if about.unit else ""
-    return ScoreView(label, form, about.description + unit, ends, about.better == "lower")
+    said = about.description + (f" ({about.unit})" if about.unit else "")
+    unit = about.unit if about.unit in ("g/mol", "Å²") else ""
+    return ScoreView(label, form, said, ends, about.better == "lower", unit)
 
 
 def reference_of(bench: Workbench) -> Distributions | None:
@@ -56,18 +54,6 @@ def histograms(bench: Workbench) -> Mapping[str, Histogram]:
     """The histograms of the training set, by property."""
     found = reference_of(bench)
     return {} if found is None else found.histograms
-
-
-def write(path: Path, rows: Rows, format: str, metadata: Mapping[str, object]) -> None:
-    """Writes molecules to a file, as the commands do; the text is in the column `smiles`."""
-    write_rows(path, [_row(row) for row in rows], metadata, COMMANDS, format)
-
-
-def _row(row: Mapping[str, object]) -> dict[str, object]:
-    named = {"name": f"sample-{row['sample']}"} if "sample" in row and "stage" not in row else {}
-    rest = {name: value for name, value in row.items() if name not in ("text", "lost")}
-    why = {"reason": row["lost"]} if row.get("lost") else {}
-    return {"smiles": row["text"], **named, **rest, **why}
 
 
 TITLES = {
@@ -144,12 +130,11 @@ SPEC = Spec(
     hooks=Hooks(
         key=structure.key_of,
         stages=(Stage("alerts", "No alerts", "alerts", structure.choose_alerts),),
-        sort="qed",
+        sort="+qed",
         told=structure.told_of,
         against=structure.against,
         same_but=structure.same_but,
         goals=Goals(
-            make=molecule_objective,
             named={
                 "qed": Named(
                     "Drug-likeness (QED)",
@@ -170,16 +155,16 @@ SPEC = Spec(
                 ),
             },
             targets=("logp",),
-            names=tuple(score_names()),
+            scores=MoleculeScores(),
             first="qed - 0.1*sa",
             constrain=constrain,
+            terms=terms,
         ),
         file=FORMAT,
         reference=histograms,
         figures=structure.alert_figures,
         compare=True,
-        write=write,
-        formats=("sdf", "csv"),
+        formats=("sdf", "csv", "smi", "jsonl"),
     ),
 )
 

@@ -34,6 +34,8 @@ CATALOG_NAMES = {
     "chembl": "ChEMBL",
 }
 LARGE, USUAL, SMALL = (420, 240), (300, 200), (220, 130)
+SMALLEST_MARKED = 150
+"""Width below which nothing is marked."""
 MCS_SECONDS = 1
 _DOMAIN = SmilesDomain()
 
@@ -127,6 +129,8 @@ def drawing(smiles: str, highlight: tuple[int, ...] = (), size: tuple[int, int] 
 
 def face_of(item: Item, width: int, marked: Sequence[int] | None = None) -> Face:
     """The drawing at a width, with the atoms of alerts marked, or those given."""
+    if width < SMALLEST_MARKED:
+        return Face(picture=drawing(item.form, (), SMALL), alt=f"structure of {item.form}")
     size = LARGE if width > USUAL[0] else USUAL
     atoms = {atom for alert in alerts_of(item) for atom in alert.atoms}
     marks = tuple(sorted(atoms if marked is None else marked))

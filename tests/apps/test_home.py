@@ -76,6 +76,6 @@ def test_app_behind_the_front_page_says_what_it_lacks(
     assert [error.value.replace("\\", "") for error in app.error] == [
         f"No usable bundle: {tmp_path} is not a bundle: it has no config.json"
     ]
-    app.switch_page("molecule/pages/molecule.py").run()
+    app.switch_page("molecule/pages/compare.py").run()
     assert not app.exception
     assert not app.error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -53,19 +51,3 @@ def window(
         minimum[name] = low
     if high < ends.high:
         maximum[name] = high
-
-
-def outside(
-    scores: Mapping[str, float], minimum: Mapping[str, float], maximum: Mapping[str, float]
-) -> str:
-    """Which limits scores break, in words; empty if none."""
-    broken = []
-    limits = [(n, v, True) for n, v in minimum.items()]
-    limits += [(n, v, False) for n, v in maximum.items()]
-    for name, limit, is_lower in limits:
-        value = scores[name]
-        if math.isnan(value):
-            broken.append(f"{name} is not defined")
-        elif value < limit if is_lower else value > limit:
-            broken.append(f"{name} {value:.3g} {'<' if is_lower else '>'} {limit:g}")
-    return ", ".join(broken)

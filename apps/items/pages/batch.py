@@ -66,7 +66,7 @@ def take_examples(spec: Spec) -> None:
     """Reads the well-known items as if they had been pasted."""
     typed = spec.field.examples.items()
     named = [text if name == text else f"{text}\t{name}" for name, text in typed]
-    lines = named if spec.hooks.file is not None else [text for _, text in typed]
+    lines = named if format_of(spec).named else [text for _, text in typed]
     _take_text(spec, "examples", "\n".join(lines))
 
 
@@ -111,16 +111,17 @@ def upload_field(spec: Spec) -> Upload | None:
 
 def file_controls(spec: Spec) -> BatchFile | None:
     """The file: uploaded, pasted, or the one from before."""
-    prefix = spec.prefix
+    prefix, form = spec.prefix, format_of(spec)
+    names = ", each with a name if you like" if form.named else ""
     left, right = st.columns([3, 2], gap="medium")
     with left:
         fresh = upload_field(spec)
     with right:
         st.text_area(
-            f"Or paste {spec.words.noun}, one a line",
+            f"Or paste {spec.words.noun}, one a line{names}",
             key=f"{prefix}batch_pasted",
             height=96,
-            placeholder=format_of(spec).example,
+            placeholder=form.example,
             max_chars=MOST_PASTED,
             persist_state="session",
         )

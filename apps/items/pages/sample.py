@@ -13,35 +13,26 @@ from apps.common.job import Job, progress_row, work
 from apps.common.page import shown_errors
 from apps.common.widgets.controls import generate_controls
 from apps.common.widgets.pager import page_of
-from apps.items.facts import Item, prepare, read_items, similarities
+from apps.items.facts import prepare, read_items
 from apps.items.filters import filter_controls
-from apps.items.sieve import SIMILARITY, Sample, Sifted, Wanted, lost_as, sift, titles_of
+from apps.items.sieve import (
+    SIMILARITY,
+    Filters,
+    item_of_sample,
+    label_of_sample,
+    lost_as,
+    sift,
+    titles_of,
+)
 from apps.items.spec import Spec
 from apps.items.view import compare_button, draw_grid, item_card
 from apps.items.workplace import downloads, frame, known_of, labels_of, novelty, row_of
+from tvae_core.sampling.funnel import Result, Sample
 
 PER_PAGE = 24
 
 
-def samples_of(
-    spec: Spec, bench: Workbench, items: Sequence[Item], labels: Sequence[str], wanted: Wanted
-) -> list[Sample]:
-    """The items of a batch with what there is to tell of each."""
-    near: list[dict[str, float]] = [{} for _ in items]
-    if (other := wanted.reference) is not None:
-        likeness = similarities(bench, items, other)
-        near = [
-            {SIMILARITY: value, **spec.hooks.against(item, other)}
-            for item, value in zip(items, likeness, strict=True)
-        ]
-    new = novelty(spec, bench, items)
-    return [
-        Sample(index, item, labels[index], new[index], near=near[index])
-        for index, item in enumerate(items)
-    ]
-
-
-def draw_summary(spec: Spec, found: Sifted, wanted: Wanted, job: Job) -> None:
+def draw_summary(spec: Spec, found: Result, filters: Filters, job: Job) -> None:
     """Key figures, and the counts of the stages as bars."""
 
     def percent(value: float) -> str:
@@ -54,12 +45,12 @@ def draw_summary(spec: Spec, found: Sifted, wanted: Wanted, job: Job) -> None:
             f"decoded texts that are {spec.words.noun}, unfiltered",
         ),
         ("unique", percent(found.uniqueness), "distinct among the valid"),
-        ("novel", percent(found.novelty), "not in the training set, of the distinct valid ones"),
+        ("novel", percent(found.novelty), "not in the training set, of those in the window"),
         ("kept", f"{len(found.kept):,}", "came through every filter"),
     ]
     st.html(figures_html(figures))
     most = max(found.counts["raw"], 1)
-    notes = {"raw": f"at fidelity {job.settings['fidelity']:g}", **wanted.notes()}
+    notes = {"raw": f"at fidelity {job.settings['fidelity']:g}", **filters.notes()}
     draw_bars(
         [
             Bar(
@@ -74,38 +65,39 @@ def draw_summary(spec: Spec, found: Sifted, wanted: Wanted, job: Job) -> None:
     )
 
 
-def card_of(spec: Spec, sample: Sample, sort: str = "") -> Card:
+def card_of(spec: Spec, sample: Sample, novel: bool | None, sort: str | None = None) -> Card:
     """The card of a sample, kept or lost; a score that it is ranked by is among the others."""
-    name, usual = sort.lstrip("+-"), spec.cards.names
+    item, name, usual = item_of_sample(sample), (sort or "").lstrip("+-"), spec.cards.names
     lost = f" · {lost_as(spec, sample.stage)}" if sample.stage else ""
-    near = {SIMILARITY: sample.near[SIMILARITY]} if SIMILARITY in sample.near else None
     return item_card(
         spec,
-        sample.item,
+        item,
         str(sample.index),
-        novel=sample.novel,
-        label=sample.label,
-        heading=f"#{sample.index + 1}{lost}",
-        reason=sample.reason if sample.item.ok else "",
-        extra=near,
+        novel=novel,
+        label=label_of_sample(sample),
+        heading=f"#{sample.number}{lost}",
+        reason=sample.reason if item.ok else "",
+        extra={n: v for n, v in sample.scores.items() if n == SIMILARITY},
         names=[*usual, name] if name in spec.cards.scores and name not in usual else None,
     )
 
 
-def file_row(spec: Spec, sample: Sample) -> dict[str, object]:
+def file_row(spec: Spec, sample: Sample, novel: bool | None) -> dict[str, object]:
     """A sample as a row of a file."""
-    place: dict[str, object] = {"sample": sample.index + 1}
+    item = item_of_sample(sample)
+    place: dict[str, object] = {"sample": sample.number}
     if spec.hooks.labels is not None:
-        place["label"] = sample.label
-    told: dict[str, object] = {"novel": sample.novel, **sample.near, "lost": sample.reason}
+        place["label"] = label_of_sample(sample)
     if sample.stage:
         place["stage"] = sample.stage
-    return row_of(spec, sample.item, **place, **told)
+    more = {name: value for name, value in sample.scores.items() if name not in item.scores}
+    return row_of(spec, item, **place, novel=novel, **more, lost=sample.reason)
 
 
-def draw_results(spec: Spec, bench: Workbench, found: Sifted, wanted: Wanted, job: Job) -> None:
+def draw_results(spec: Spec, bench: Workbench, found: Result, filters: Filters, job: Job) -> None:
     """The kept or the rejected as cards, a page at a time, and downloads of them."""
-    sides = {"kept": found.kept, "rejected": found.lost}
+    lost = sorted(found.lost, key=lambda sample: sample.index)
+    sides = {"kept": found.kept, "rejected": lost}
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
@@ -126,8 +118,11 @@ def draw_results(spec: Spec, bench: Workbench, found: Sifted, wanted: Wanted, jo
             "Sample",
             f"{spec.words.noun.replace(' ', '-') if side == 'kept' else 'rejected'}"
             f"-seed{job.settings['seed']}",
-            lambda: [file_row(spec, sample) for sample in shown],
-            {**job.settings, "decoded": len(job.texts), **wanted.told()},
+            lambda: [
+                file_row(spec, sample, new)
+                for sample, new in zip(shown, novel_of(spec, bench, shown), strict=True)
+            ],
+            {**job.settings, "decoded": len(job.texts), **filters.told()},
             f"sample_{side}",
             disabled=not shown,
         )
@@ -140,9 +135,17 @@ def draw_results(spec: Spec, bench: Workbench, found: Sifted, wanted: Wanted, jo
             )
         return
     part = page_of(shown, PER_PAGE, f"{spec.prefix}sample_page")
-    items = {str(sample.index): sample.item for sample in part}
-    cards = [card_of(spec, sample, wanted.sort) for sample in part]
+    items = {str(sample.index): item_of_sample(sample) for sample in part}
+    cards = [
+        card_of(spec, sample, new, filters.wanted.sort)
+        for sample, new in zip(part, novel_of(spec, bench, part), strict=True)
+    ]
     draw_grid(spec, cards, items, "sample_cards")
+
+
+def novel_of(spec: Spec, bench: Workbench, samples: Sequence[Sample]) -> list[bool | None]:
+    """Whether each sample, kept or lost, is outside the training set."""
+    return novelty(spec, bench, [item_of_sample(sample) for sample in samples])
 
 
 def main() -> None:
@@ -159,14 +162,14 @@ def main() -> None:
         items = read_items(bench, job.texts[:ready])
         labels = labels_of(spec, bench, items, job.latents[: len(items)])
         with st.sidebar:
-            wanted = filter_controls(spec, bench, sorted(filter(None, set(labels))), can_tell)
-        found = sift(samples_of(spec, bench, items, labels, wanted), wanted, list(titles_of(spec)))
-        draw_summary(spec, found, wanted, job)
+            filters = filter_controls(spec, bench, sorted(filter(None, set(labels))), can_tell)
+        found = sift(spec, bench, items, labels, filters)
+        draw_summary(spec, found, filters, job)
         if spec.hooks.compare:
-            kept = [sample.item.text for sample in found.kept]
+            kept = [sample.text for sample in found.kept]
             st.session_state["_sample_kept"] = ((bench.hash,), kept)  # for the Compare page
             compare_button("sample", "sampled")
-        draw_results(spec, bench, found, wanted, job)
+        draw_results(spec, bench, found, filters, job)
     if ready < len(job.texts):
         st.rerun()
     work(job, bench)

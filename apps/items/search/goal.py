@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -13,12 +13,11 @@ from apps.common.page import literal
 from apps.common.widgets.controls import LARGEST_SEED
 from apps.items.facts import Item
 from apps.items.filters import windows
-from apps.items.hooks import Goals, Named
+from apps.items.hooks import Named
 from apps.items.spec import Spec
 from tvae_core.search.limits import Bounds
-from tvae_core.search.objective import SIMILARITY, ItemObjective
-from tvae_core.search.search import METHODS
-from tvae_core.search.types import Objective
+from tvae_core.search.objective import DomainScores, ItemObjective, Term
+from tvae_core.search.strategies import METHODS
 from tvae_core.space.similarity import similarity_of
 
 TARGET, OWN = "target", "own"
@@ -41,39 +40,36 @@ class Goal:
         settings: all of it, to compare and for downloads.
     """
 
-    objective: Objective
+    objective: ItemObjective
     label: str
     settings: Mapping[str, object]
 
 
-def item_objective(
+def objective_of(
+    spec: Spec,
     bench: Workbench,
     expression: str,
     start: Item | None,
-    similarity: float,
-    bounds: Bounds,
-    **more: object,
-) -> Objective:
-    """The objective over a domain's own scores."""
-    del more
+    similarity: float = 0.0,
+    bounds: Bounds | None = None,
+    terms: Sequence[Term] = (),
+) -> ItemObjective:
+    """The objective of an expression and constraints; raises `ValueError` for an unusable one."""
+    domain = bench.space.domain
     return ItemObjective(
-        bench.space.domain,
+        domain,
         [expression],
         start=None if start is None else start.form,
         similarity=similarity,
         bounds=bounds,
-        measure=similarity_of(bench.space),
+        scores=spec.hooks.goals.scores or DomainScores(domain, similarity_of(bench.space)),
+        terms=terms,
     )
-
-
-def goals_of(spec: Spec) -> Goals:
-    """The domain's own goals, or those that its scores give."""
-    return spec.hooks.goals or Goals(item_objective)
 
 
 def named_goals(spec: Spec, bench: Workbench) -> Mapping[str, Named]:
     """The goals of the menu: the domain's, or each score as high, or as low, as can be."""
-    own = goals_of(spec).named
+    own = spec.hooks.goals.named
     if own is not None:
         return own
     found: dict[str, Named] = {}
@@ -102,10 +98,11 @@ def expression_of(spec: Spec, bench: Workbench) -> tuple[str, str]:
     if goal != OWN:
         st.caption(named[goal].about)
         return named[goal].expression, named[goal].label
-    names = goals_of(spec).names or (*bench.space.domain.score([]), SIMILARITY)
+    goals = spec.hooks.goals
+    names = (goals.scores or DomainScores(bench.space.domain)).names(with_start=True)
     text = st.text_input(
         "Expression, to be maximised",
-        goals_of(spec).first or next(iter(spec.shown(bench))),
+        goals.first or next(iter(spec.shown(bench))),
         key=f"{prefix}_expression",
         max_chars=300,
         live="400ms",
@@ -118,7 +115,7 @@ def expression_of(spec: Spec, bench: Workbench) -> tuple[str, str]:
 def _target_of(spec: Spec, bench: Workbench) -> tuple[str, str]:
     """Draws the choice of a value that a score should have."""
     prefix, shown = f"{spec.prefix}optimise", spec.shown(bench)
-    names = goals_of(spec).targets or tuple(n for n, view in shown.items() if view.ends)
+    names = spec.hooks.goals.targets or tuple(n for n, view in shown.items() if view.ends)
     name = names[0]
     if len(names) > 1:
         name = st.selectbox(
@@ -157,7 +154,7 @@ def check_expression(spec: Spec, bench: Workbench, text: str, start: Item | None
             f"(`python -m domains.{domain}.optimise`), not in the app"
         )
     try:
-        goals_of(spec).make(bench, text, start, 0.0, {})
+        objective_of(spec, bench, text, start)
     except ValueError as error:
         return str(error)
     return ""
@@ -215,7 +212,7 @@ def goal_controls(spec: Spec, bench: Workbench, start: Item | None) -> Goal | No
         bench: the bundle.
         start: the item to start from, if there is one.
     """
-    prefix, goals = f"{spec.prefix}optimise", goals_of(spec)
+    prefix, goals = f"{spec.prefix}optimise", spec.hooks.goals
     st.subheader("Goal", anchor=False)
     expression, label = expression_of(spec, bench)
     if message := check_expression(spec, bench, expression, start):
@@ -248,5 +245,6 @@ def goal_controls(spec: Spec, bench: Workbench, start: Item | None) -> Goal | No
         "bounds": {name: list(pair) for name, pair in bounds.items()},
         **how,
     }
-    objective = goals.make(bench, expression, start, similarity, bounds, **more)
+    terms = goals.terms(more)
+    objective = objective_of(spec, bench, expression, start, similarity, bounds, terms)
     return Goal(objective, label, asked)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from apps.registry import app_named
 from domains.midi.notation import STEPS_PER_QUARTER, parse_score
 from domains.midi.writing.sound import TAIL
 from tests.apps.browsing import FIRST_LOAD, Watch, settle, shoot
-from tests.apps.music_bundle import bundle_or_toy
+from tests.apps.items import bundle_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -33,9 +34,9 @@ FETCH = """async audio => {
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bundle_or_toy(tmp_path_factory.mktemp("music"))
+@pytest.fixture
+def bundle() -> Path:
+    return bundle_of(app_named("music"))
 
 
 def heard(page: Page, number: int = 0) -> tuple[float, float, float]:

@@ -1,19 +1,16 @@
-"""The pages of music alone, driven without a browser, on the bundle that ships or a toy one."""
+"""The pages of music alone, driven without a browser."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from apps.registry import app_named
 from domains.midi.examples import EXAMPLES
 from domains.midi.notation import parse_score
 from domains.midi.writing.writers import to_midi
-from tests.apps.music_bundle import bundle_or_toy
+from tests.apps.browsing import markdown_of
 from tests.domains.midi.reading.midi_files import (
     SCALE,
     key,
@@ -25,37 +22,13 @@ from tests.domains.midi.reading.midi_files import (
     track,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
-SMALL = {"sample_n": 24, "walk_steps": 4, "around_n": 8, "shape_n": 48, "map_n": 24}
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.parametrize("entry", ["music"], indirect=True),
+]
 
 Opened = Callable[..., AppTest]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bundle_or_toy(tmp_path_factory.mktemp("music"))
-
-
-@pytest.fixture
-def opened(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
-    monkeypatch.setenv("TVAE_BUNDLE", str(bundle))
-    entry = app_named("music")
-    scripts = {page.name: page.script for page in entry.pages}
-
-    def open_page(page: str = "sample", **state: Any) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "apps" / "music.py"), default_timeout=250)
-        for setting, value in (SMALL | state).items():
-            app.session_state[f"music_{setting}"] = value
-        if page == "sample":
-            app.run()
-        else:
-            app.switch_page(scripts[page]).run()
-        assert not app.exception
-        return app
-
-    return open_page
 
 
 def sounds(app: AppTest) -> list[str]:
@@ -63,12 +36,8 @@ def sounds(app: AppTest) -> list[str]:
     return [player.proto.url for player in app.get("audio")]
 
 
-def markdown_of(app: AppTest) -> str:
-    return " ".join(element.value for element in app.markdown)
-
-
 def test_a_sample_is_heard_when_asked_for(opened: Opened) -> None:
-    app = opened()
+    app = opened(sample_n=24)
     assert sounds(app) == []
     valid = [t for t in app.session_state["music_sample_job"].texts if _is_tune(t)]
     assert valid
@@ -92,7 +61,7 @@ def _is_tune(text: str) -> bool:
 
 
 def test_blend_plays_each_step_and_the_whole_way(opened: Opened) -> None:
-    app = opened("walk", walk_mode="auto")
+    app = opened("walk", walk_mode="auto", walk_steps=4)
     assert "of 2 steps between are valid" in markdown_of(app)
     steps = set()
     for step in range(1, 5):

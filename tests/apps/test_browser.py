@@ -1,4 +1,4 @@
-"""The apps of texts in a real browser, behind the front page: they draw, react, and call nobody."""
+"""The apps in a real browser, behind the front page: they draw, react, and call nobody."""
 
 from __future__ import annotations
 

@@ -38,26 +38,16 @@ def assert_pictures_load(page: Page) -> None:
     assert all(complete and width > 100 for complete, width in sizes)
 
 
-def test_sample_then_look_then_walk(
+def test_sample_then_look_also_on_a_phone(
     app: str, browser_page: Page, watch: Watch, tmp_path: Path
 ) -> None:
     page = browser_page
     page.goto(app)
     page.get_by_role("heading", name="Sample molecules").wait_for(timeout=FIRST_LOAD)
     settle(page)
-    page.get_by_text("raw validity").wait_for()
     for stage in ("Decoded", "Valid", "Unique", "No alerts", "Kept"):
         page.locator(".bar-label", has_text=stage).first.wait_for()
-    assert drawn(page).count() >= 1
     assert_pictures_load(page)
-    shoot(page, tmp_path, "sample")
-
-    page.get_by_text("Rejected ·").click()
-    settle(page)
-    shoot(page, tmp_path, "rejected")
-    page.get_by_text("Kept ·").click()
-    settle(page)
-
     with page.expect_download() as download:
         page.get_by_role("button", name="SDF").click()
     content = Path(download.value.path()).read_text()
@@ -82,15 +72,11 @@ def test_sample_then_look_then_walk(
     page.get_by_text("Closing parenthesis without an opening one (at character 22)").wait_for()
     shoot(page, tmp_path, "bad-smiles")
 
-    open_page(page, "Walk")
-    page.get_by_text("steps between are valid").wait_for()
-    strip = page.locator(".strip article")
-    assert strip.count() == 9
-    page.locator(".strip article").nth(2).locator(".picture").click()
-    page.get_by_text("Step 3 of 9").wait_for()
-    page.locator(".js-plotly-plot").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
     settle(page)
-    shoot(page, tmp_path, "walk")
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert wide <= 390
+    shoot(page, tmp_path, "phone")
     assert watch.strangers == []
     assert watch.complaints == []
 
@@ -195,16 +181,3 @@ def test_file_is_reconstructed_and_compared(
     shoot(page, tmp_path, "compare")
     assert watch.strangers == []
     assert watch.complaints == []
-
-
-def test_phone(app: str, browser_page: Page, watch: Watch, tmp_path: Path) -> None:
-    page = browser_page
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(app)
-    page.get_by_role("heading", name="Sample molecules").wait_for(timeout=FIRST_LOAD)
-    settle(page)
-    assert drawn(page).count() >= 1
-    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-    assert wide <= 390
-    shoot(page, tmp_path, "phone")
-    assert watch.strangers == []
