@@ -9,18 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tvae_core.cli.parser import CommandParser, hyphenated, positive_int, run_command
 from tvae_core.support import files
-from tvae_core.support.command_line import (
-    BAD_USAGE,
-    FAILED,
-    CommandParser,
-    available_cores,
-    hyphenated,
-    positive_int,
-    run_command,
-)
-from tvae_core.support.command_line import CommandError as PrepError
+from tvae_core.support.errors import BAD_USAGE, FAILED
+from tvae_core.support.errors import CommandError as PrepError
 from tvae_core.support.files import check_parent, sha256_file
+from tvae_core.support.machine import available_cores
 
 __all__ = [
     "BAD_USAGE",

@@ -33,9 +33,9 @@ from data_prep.common import (
 from domains.registry import commands_of
 from tvae_core.data.prepared import FEATURES, PreparedSet, TokenRows
 from tvae_core.domain import HasFeatures
-from tvae_core.support.command_line import Bar
 from tvae_core.support.features import FILE, FeatureBasis, Floats
 from tvae_core.support.files import whole_folder
+from tvae_core.support.progress import Bar
 
 SIZE = 64
 SAMPLE = 50_000

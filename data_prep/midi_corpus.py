@@ -24,8 +24,8 @@ from data_prep.common import BAD_USAGE, PrepError
 from domains.midi.notation import MAX_BARS, MAX_CHARACTERS, Score, format_score
 from domains.midi.reading import MAX_BYTES, SUFFIXES, Piece, read_file
 from tvae_core.domain import DomainError
-from tvae_core.support.command_line import Bar
 from tvae_core.support.files import write_whole
+from tvae_core.support.progress import Bar
 
 SECONDS = 600.0
 """Of processor time that a file may take to be read."""

@@ -15,7 +15,7 @@ from data_prep.earlier import Flags
 from data_prep.midi_corpus import Tune
 from data_prep.prepared import split_rows
 from domains.midi.notation import Event, Score, format_score, key_shift, parse_score
-from tvae_core.support.command_line import Bar
+from tvae_core.support.progress import Bar
 
 MAX_TEXT = 4000
 

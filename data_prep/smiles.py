@@ -65,7 +65,7 @@ from domains.smiles.benchmark.moses.reference import FOLDER, Reference
 from domains.smiles.chem.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encode_many
 
 if TYPE_CHECKING:
-    from tvae_core.evaluation.measures import Known
+    from tvae_core.domain import Known
 
 FORMAT_VERSION = 1
 VOCAB_SIZE = 1024

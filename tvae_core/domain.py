@@ -6,7 +6,7 @@ latents. Every batch method returns as many results as it was given texts, in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 from transformers import PreTrainedTokenizerFast
+
+Known = Callable[[Sequence[str]], Sequence[bool]]
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from tvae_core.cells import Row, Written, cell, clean, columns, provenance
+from tvae_core.cli.parser import CommandParser
 from tvae_core.domain import FloatArray
 from tvae_core.domain_commands import DomainCommands
 from tvae_core.parquet import write_parquet
-from tvae_core.support.command_line import CommandParser
-from tvae_core.support.files import OutputError, check_file, check_parent, write_whole
+from tvae_core.support.errors import OutputError
+from tvae_core.support.files import check_file, check_parent, write_whole
 from tvae_core.support.words import raw_line
 
 MOST_SHOWN = 20

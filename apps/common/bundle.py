@@ -22,9 +22,9 @@ from apps.common.access import read_only, switched_off
 from apps.common.page import literal
 from apps.common.shell import TOGETHER
 from apps.common.turns import Turns
-from tvae_core.bundle import BundleError
 from tvae_core.domain import Domain
 from tvae_core.space import LatentSpace
+from tvae_core.support.errors import BundleError
 
 ENVIRONMENT = "TVAE_BUNDLE"
 FOLDER_KEY = "bundle_folder"

@@ -101,7 +101,7 @@ def ready(entry: AppEntry) -> bool:
         with _importing:
             from apps.common.bundle import bundle_field, explain_missing
             from apps.common.page import begin
-            from tvae_core.bundle import BundleError
+            from tvae_core.support.errors import BundleError
 
             parts = importlib.import_module(entry.parts)
         begin()

@@ -18,8 +18,8 @@ from apps.item_parts.facts import Item
 from apps.item_parts.spec import Spec
 from apps.registry import app_named
 from tvae_core.data.known import KNOWN_FILE
+from tvae_core.domain import Known
 from tvae_core.domain_commands import DomainCommands
-from tvae_core.evaluation.measures import Known
 from tvae_core.rows import write_rows
 
 MOST_BUTTONS = 4

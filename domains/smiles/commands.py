@@ -13,9 +13,10 @@ from domains.smiles.novelty import KnownSet, plain_forms
 from domains.smiles.reference import reference_of_prepared_set
 from tvae_core.data.known import KNOWN_FILE, readable_known
 from tvae_core.data.prepared import PreparedSet
+from tvae_core.domain import Known
 from tvae_core.domain_commands import DomainCommands
-from tvae_core.evaluation.measures import Known
-from tvae_core.support.command_line import Bar, available_cores
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 
 _STEREO = frozenset("@/\\")
 

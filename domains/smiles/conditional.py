@@ -15,9 +15,10 @@ from torch import Tensor
 
 from domains.smiles.funnel_types import parse_limits
 from domains.smiles.objectives import parse_objectives, score_names
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.space import LatentSpace
 from tvae_core.space.population import Population
-from tvae_core.support.command_line import Bar, CommandParser, positive_int
+from tvae_core.support.progress import Bar
 
 SAMPLES, ROUNDS = 1500, 2
 """Prior samples scored first, and rounds of a quarter as many near the wanted scores."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from domains.smiles.scale_parts import Job, PartMaker, part_bytes, write_part
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 
 _POLL = 0.5
 _state: dict[str, Any] = {}

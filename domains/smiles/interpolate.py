@@ -14,16 +14,17 @@ from domains.smiles.chem.writers import FORMATS, check_writable, write_molecules
 from domains.smiles.commands import COMMANDS
 from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
-from tvae_core.cli.telling import check_ends
-from tvae_core.domain_commands import (
+from tvae_core.cli.options import (
     add_run_arguments,
     add_walk_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
 )
+from tvae_core.cli.parser import run_command
+from tvae_core.cli.telling import check_ends
 from tvae_core.space.walk import walk
-from tvae_core.support.command_line import CommandError, run_command
+from tvae_core.support.errors import CommandError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,8 +14,7 @@ from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.funnel import Funnel, FunnelOptions
 from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
-from tvae_core.cli.telling import check_back
-from tvae_core.domain_commands import (
+from tvae_core.cli.options import (
     add_beams_argument,
     add_fidelity_argument,
     add_run_arguments,
@@ -23,7 +22,10 @@ from tvae_core.domain_commands import (
     parser_for,
     read_checkpoint_first,
 )
-from tvae_core.support.command_line import Bar, CommandError, positive_int, run_command
+from tvae_core.cli.parser import positive_int, run_command
+from tvae_core.cli.telling import check_back
+from tvae_core.support.errors import CommandError
+from tvae_core.support.progress import Bar
 
 
 def main(argv: Sequence[str] | None = None) -> int:

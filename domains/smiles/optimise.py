@@ -33,7 +33,8 @@ from domains.smiles.optimise_report import (
 )
 from domains.smiles.reading.given import without_maps
 from tvae_core.cells import Written
-from tvae_core.cli.arguments import with_values
+from tvae_core.cli.options import add_space_arguments, open_space, parser_for, with_values
+from tvae_core.cli.parser import CommandParser, run_command
 from tvae_core.cli.search_run import (
     SAVE_SECONDS,
     add_history_arguments,
@@ -44,10 +45,9 @@ from tvae_core.cli.search_run import (
     settings_of,
 )
 from tvae_core.cli.telling import check_back
-from tvae_core.domain_commands import add_space_arguments, open_space, parser_for
 from tvae_core.evaluation.plots import plot_format
 from tvae_core.search.limits import bounds_of
-from tvae_core.support.command_line import CommandError, CommandParser, run_command
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file
 from tvae_core.support.words import counted
 

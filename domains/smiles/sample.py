@@ -29,10 +29,7 @@ from domains.smiles.funnel_types import parse_limits
 from domains.smiles.reading.given import without_maps
 from domains.smiles.scale_command import add_scale_arguments, check_long, is_long, run_long
 from tvae_core.cells import Written
-from tvae_core.cli.arguments import with_values
-from tvae_core.cli.telling import check_back
-from tvae_core.decoding.generate import BATCH
-from tvae_core.domain_commands import (
+from tvae_core.cli.options import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
@@ -40,18 +37,17 @@ from tvae_core.domain_commands import (
     open_space,
     parser_for,
     plain_drawing,
+    with_values,
 )
+from tvae_core.cli.parser import CommandParser, positive_int, run_command
+from tvae_core.cli.telling import check_back
+from tvae_core.decoding.generate import BATCH
 from tvae_core.model.prior import PRIORS
 from tvae_core.rows import number, ranked_columns
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import (
-    Bar,
-    CommandParser,
-    available_cores,
-    positive_int,
-    run_command,
-)
 from tvae_core.support.files import check_lines, check_parent, whole_file
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 
 SHOWN = ("qed", "sa", "logp", "weight")
 

@@ -23,8 +23,9 @@ from domains.smiles.novelty import KnownSet
 from domains.smiles.scale_output import write_output
 from domains.smiles.scale_parts import Job, PartError, part_file, read_note
 from tvae_core.cells import Row
-from tvae_core.support.command_line import Bar, CommandError
-from tvae_core.support.files import OutputError, json_text, write_whole
+from tvae_core.support.errors import CommandError, OutputError
+from tvae_core.support.files import json_text, write_whole
+from tvae_core.support.progress import Bar
 
 ENGINES = ("local", "ray")
 PART_SIZE = 4096

@@ -15,9 +15,10 @@ from domains.smiles.funnel_types import FunnelOptions, FunnelResult
 from domains.smiles.scale_output import FORMATS_AT_SCALE
 from domains.smiles.scale_parts import Job
 from tvae_core.cells import Written
-from tvae_core.domain_commands import plain_drawing
+from tvae_core.cli.options import plain_drawing
+from tvae_core.cli.parser import positive_int
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import CommandError, positive_int
+from tvae_core.support.errors import CommandError
 
 _FLAGS = ("workers", "part_size", "resume", "engine")
 

@@ -24,7 +24,7 @@ from domains.smiles.scale_dedup import SeenKeys
 from domains.smiles.scale_parts import FATES, KEPT, Job, read_note, read_part
 from tvae_core.cells import Row
 from tvae_core.parquet import write_tables
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 
 FORMATS_AT_SCALE = ("csv", "parquet", "smi", "sdf")
 Progress = Callable[[int, int], None]

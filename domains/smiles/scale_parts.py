@@ -27,9 +27,8 @@ from domains.smiles.chem.scores import default_names
 from domains.smiles.commands import COMMANDS, load_known
 from domains.smiles.funnel import Funnel, FunnelOptions
 from domains.smiles.novelty import text_hashes
-from tvae_core.bundle import BundleError
 from tvae_core.space import LatentSpace
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import BundleError, OutputError
 
 FATES = ("alerts", "window", "novel", "kept", "kept_known", "kept_novel")
 """What became of a distinct molecule, by code: the stage that stopped it, or how it was kept."""

@@ -19,9 +19,10 @@ from data_prep import smiles as prep
 from domains.smiles import interpolate, neighbours, optimise, sample
 from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
+from tvae_core.cli.evaluate import evaluate_command
+from tvae_core.cli.parser import run_command
 from tvae_core.cli.refine import refine_command
-from tvae_core.domain_commands import evaluate_command, train_command
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.train import train_command
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": lambda argv: train_command(COMMANDS, argv),

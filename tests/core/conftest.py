@@ -261,8 +261,8 @@ def go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Any]:
     """`go(folder, **flags)`: a run on forty strings, evaluated at few settings."""
-    from tvae_core.evaluation.card import model_card
     from tvae_core.evaluation.evaluate import evaluate
+    from tvae_core.evaluation.tables import model_card
     from tvae_core.training.presets import merge
     from tvae_core.training.run import train
 

@@ -32,7 +32,7 @@ KINDS = ("cpu", "file", "part")
 def sample(arguments: Sequence[str]) -> int:
     """`python -m domains.smiles.sample` in this process; the exit code."""
     from domains.smiles.sample import main as command
-    from tvae_core.support.command_line import run_command
+    from tvae_core.cli.parser import run_command
 
     return run_command("sample", lambda: command(list(arguments)))
 

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from tvae_core.cli.arguments import read_item, split_items
-from tvae_core.cli.telling import check_ends, ends_kept
-from tvae_core.domain import FloatArray, Verdict
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.cli.options import (
     add_run_arguments,
     add_walk_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
+    read_item,
+    split_items,
 )
+from tvae_core.cli.telling import check_ends, ends_kept
+from tvae_core.domain import FloatArray, Verdict
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.rows import (
     add_output_arguments,
     check_output,
@@ -31,7 +32,7 @@ from tvae_core.rows import (
 from tvae_core.space.similarity import Similarity, similarity_of
 from tvae_core.space.space import LatentSpace, PathPoint
 from tvae_core.space.walk import walk
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 
 _ABOUT = """The way from one {unit} to another, both ends included.
 

@@ -6,17 +6,19 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
-from tvae_core.cli.arguments import read_item, split_items
-from tvae_core.cli.telling import check_back
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.cli.options import (
     add_beams_argument,
     add_fidelity_argument,
     add_run_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
+    read_item,
+    split_items,
 )
+from tvae_core.cli.parser import positive_int
+from tvae_core.cli.telling import check_back
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.rows import (
     add_output_arguments,
     check_output,
@@ -28,7 +30,8 @@ from tvae_core.rows import (
 )
 from tvae_core.space.paths import check_radius
 from tvae_core.space.similarity import similarity_of
-from tvae_core.support.command_line import Bar, CommandError, positive_int
+from tvae_core.support.errors import CommandError
+from tvae_core.support.progress import Bar
 
 _ABOUT = """The {unit}s that codes around the code of one decode to, the most similar first.
 

@@ -7,7 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tvae_core.cli.arguments import read_item, score_names, with_values
+from tvae_core.cli.options import (
+    add_space_arguments,
+    open_space,
+    parser_for,
+    read_item,
+    score_names,
+    with_values,
+)
 from tvae_core.cli.search_report import (
     HISTORY,
     best_calls,
@@ -26,13 +33,13 @@ from tvae_core.cli.search_run import (
     settings_of,
 )
 from tvae_core.cli.telling import check_back
-from tvae_core.domain_commands import DomainCommands, add_space_arguments, open_space, parser_for
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.evaluation.plots import plot_format
 from tvae_core.rows import add_output_arguments, check_output, write_rows
 from tvae_core.search.limits import bounds_of, parse_limits
 from tvae_core.search.objective import ItemObjective
 from tvae_core.space.similarity import similarity_of
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file
 from tvae_core.support.words import counted
 

@@ -8,10 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tvae_core.cli.arguments import score_names, with_values
-from tvae_core.decoding.generate import BATCH
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.cli.options import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
@@ -19,7 +16,12 @@ from tvae_core.domain_commands import (
     open_space,
     parser_for,
     plain_drawing,
+    score_names,
+    with_values,
 )
+from tvae_core.cli.parser import positive_int
+from tvae_core.decoding.generate import BATCH
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.model.prior import PRIORS
 from tvae_core.rows import (
     MOST_SHOWN,
@@ -36,8 +38,8 @@ from tvae_core.rows import (
 from tvae_core.sampling.choice import Choice, Drawn, with_verdicts
 from tvae_core.search.limits import parse_limits
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.command_line import Bar, positive_int
 from tvae_core.support.files import check_file, check_lines, whole_file
+from tvae_core.support.progress import Bar
 from tvae_core.support.words import raw_line
 
 REASONS_SHOWN = 5

@@ -20,17 +20,16 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerFast
 
+from tvae_core.support.errors import PreparedSetError
+
 if TYPE_CHECKING:
     import datasets
+
 
 FEATURES = "features"
 """Folder of a prepared set: `SPLIT.npy`, rows of whitened features, and their `FeatureBasis`."""
 IntArray = npt.NDArray[np.int64]
 Lengths = npt.NDArray[np.int32]
-
-
-class PreparedSetError(ValueError):
-    """A folder that is not a prepared set, with what is missing."""
 
 
 class TokenRows(Dataset[dict[str, Tensor]]):

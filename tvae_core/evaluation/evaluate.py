@@ -20,12 +20,11 @@ import torch
 from torch import Tensor
 
 from tvae_core.decoding.dial import sigma_of
-from tvae_core.domain import HasSimilarity
+from tvae_core.domain import HasSimilarity, Known
 from tvae_core.evaluation.geometry import DRAWS, SETTINGS, Geometry, neighbourhood, posterior
 from tvae_core.evaluation.intervals import mean_of
 from tvae_core.evaluation.likeness import FEW_ITEMS, MOST_ITEMS, said_by_codes
 from tvae_core.evaluation.measures import (
-    Known,
     cycle_r2,
     encode_some,
     fitting,
@@ -35,7 +34,7 @@ from tvae_core.evaluation.measures import (
     teacher_forced_accuracy,
 )
 from tvae_core.evaluation.walks import read_walks, smoothness, walk_curves
-from tvae_core.space import paths as latent_ops
+from tvae_core.space.paths import How, path
 from tvae_core.space.similarity import similarity_of
 from tvae_core.space.space import LatentSpace
 
@@ -88,14 +87,14 @@ class Evaluation:
         return out
 
 
-def _paths(codes: Tensor, how: latent_ops.How = "slerp") -> Tensor:
+def _paths(codes: Tensor, how: How = "slerp") -> Tensor:
     half = len(codes) // 2
     ends = zip(codes[:half], codes[half : 2 * half], strict=True)
-    return torch.stack([latent_ops.path(a, b, PATH_STEPS, how) for a, b in ends])
+    return torch.stack([path(a, b, PATH_STEPS, how) for a, b in ends])
 
 
 def _decode_paths(
-    space: LatentSpace, paths: Tensor, fidelity: float | str | None, how: latent_ops.How = "slerp"
+    space: LatentSpace, paths: Tensor, fidelity: float | str | None, how: How = "slerp"
 ) -> list[list[str]]:
     setting: float | str | Tensor
     if fidelity is None:

@@ -41,8 +41,7 @@ from tvae_core.evaluation.report_parts import (
 from tvae_core.evaluation.report_style import STYLE
 from tvae_core.evaluation.showcase import Showcase
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.files import sha256_file, write_whole
-from tvae_core.training.tracking import LOG_FILE
+from tvae_core.support.files import LOG_FILE, sha256_file, write_whole
 
 REPORT_FILE = "report.html"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tvae_core.evaluation.classify import PROBES
 from tvae_core.evaluation.evaluate import Evaluation
 from tvae_core.evaluation.geometry import RADII, SETTINGS
 from tvae_core.evaluation.intervals import Estimate
+from tvae_core.evaluation.labels import PROBES
 from tvae_core.evaluation.report_parts import escaped, number, table
 from tvae_core.evaluation.tables import AROUND, COLUMNS
 

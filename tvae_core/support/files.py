@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from tvae_core.support.errors import OutputError
 
-class OutputError(ValueError):
-    """A place that cannot be written, with the reason."""
-
+LOG_FILE = "log.jsonl"
 
 _NOT_LINES = frozenset(
     [

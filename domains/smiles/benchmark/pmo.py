@@ -22,11 +22,13 @@ from domains.smiles.commands import COMMANDS
 from domains.smiles.objectives import parse_objectives
 from domains.smiles.parallel import Workers
 from domains.smiles.pmo import MISSING, TASKS, auc_top
-from tvae_core.domain_commands import open_space
+from tvae_core.cli.options import open_space
 from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import Bar, CommandError, available_cores
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, json_text, write_whole
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 from tvae_core.support.words import unknown_name
 
 BUDGET = 10_000

@@ -24,17 +24,14 @@ from domains.smiles.benchmark.pmo import method_names, run_pmo, worker_space
 from domains.smiles.commands import COMMANDS
 from domains.smiles.objectives import parse_objectives
 from domains.smiles.parallel import Workers
-from tvae_core.domain_commands import open_space
+from tvae_core.cli.options import open_space
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import (
-    Bar,
-    CommandError,
-    CommandParser,
-    available_cores,
-    positive_int,
-)
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, json_text, write_whole
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 
 BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}
 SIMILARITY, BUDGET, MOLECULES = 0.4, 1000, 100

@@ -12,8 +12,7 @@ from domains.smiles.chem.molecule import parse, plain_smiles
 from domains.smiles.chem.syntax import Problem
 from tvae_core.decoding.dial import fidelity_of
 from tvae_core.domain import DomainError
-from tvae_core.space import LatentSpace
-from tvae_core.space import paths as latent_ops
+from tvae_core.space import LatentSpace, paths
 from tvae_core.support.random_rows import normal_rows
 
 RADIUS = 0.3
@@ -51,7 +50,7 @@ def decode_stability(
         except DomainError:
             continue
         noise = normal_rows(index * times, (index + 1) * times, tuple(code.shape), seed, stream=3)
-        codes = latent_ops.neighbours(code, noise.to(torch.float32), level)
+        codes = paths.neighbours(code, noise.to(torch.float32), level)
         wanted = _plain(text)
         found = [_plain(decoded) for decoded in space.decode(codes, setting)]
         out[index] = sum(f is not None and f == wanted for f in found) / times

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tvae_core.cli import search_run as running
+from tvae_core.cli import search_run
 from tvae_core.search.objective import ItemObjective
 from tvae_core.search.search import Search
 from tvae_core.search.state import STATE
@@ -151,7 +151,7 @@ def test_a_killed_search_resumes_from_its_last_save(
         "--max", "sevens=1", "--history", history,
     )  # fmt: skip
     with monkeypatch.context() as patch:
-        patch.setattr(running, "SAVE_SECONDS", -1.0)
+        patch.setattr(search_run, "SAVE_SECONDS", -1.0)
         patch.setattr(Search, "save", killed)
         with pytest.raises(Killed):
             command(*given)

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tvae_core.cli.arguments import with_values
+from tvae_core.cli.options import with_values
 from tvae_core.domain_commands import DomainCommands
 from tvae_core.rows import check_output, item_rows, number, table, write_rows
 from tvae_core.search.limits import bounds_of, parse_limits, window_text
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 from tvae_core.support.words import one_line, raw_line, shortened, unknown_name
 
 ORIGIN = {"bundle": "1a2b", "seed": 7, "command": "sample", "limits": {"low": 0.5}}

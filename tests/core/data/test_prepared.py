@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from tvae_core.data.prepared import (
     BucketBatchSampler,
     PreparedSet,
-    PreparedSetError,
     TokenRows,
     collate,
     pad_rows,
     padding_share,
 )
+from tvae_core.support.errors import PreparedSetError
 
 Words = Callable[..., list[str]]
 Write = Callable[..., Path]

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from tvae_core.domain import Verdict
-from tvae_core.evaluation.card import model_card
 from tvae_core.evaluation.evaluate import (
     FINE_DIAL,
     PATH_NOISES,
@@ -24,7 +23,7 @@ from tvae_core.evaluation.evaluate import (
 )
 from tvae_core.evaluation.measures import cycle_r2, interpolation_metrics, teacher_forced_accuracy
 from tvae_core.evaluation.plots import draw_front
-from tvae_core.evaluation.tables import dial_table
+from tvae_core.evaluation.tables import dial_table, model_card
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.prior import PriorSet
 from tvae_core.space import LatentSpace

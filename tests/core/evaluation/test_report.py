@@ -30,7 +30,7 @@ from tvae_core.evaluation.report import (
 from tvae_core.evaluation.report_parts import Pictures, differences, escaped, read_log
 from tvae_core.evaluation.showcase import Showcase, Shown, make_showcase
 from tvae_core.space import LatentSpace
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 EVIL = '<script>alert("1")</script>&amp;\x00\ud800\x85\r'

@@ -16,7 +16,7 @@ from tvae_core.search import search as optimise
 from tvae_core.search import state as optimise_state
 from tvae_core.search.search import METHODS, Scored, Search
 from tvae_core.space import LatentSpace
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 
 NEEDS = {"cma": "cma", "turbo": "botorch"}
 INSTALLED = [m for m in METHODS if m not in NEEDS or importlib.util.find_spec(NEEDS[m])]

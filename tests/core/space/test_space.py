@@ -12,7 +12,7 @@ from tvae_core.decoding.dial import fidelity_of, sigma_of
 from tvae_core.domain import DomainError
 from tvae_core.model.prior import PriorSet
 from tvae_core.space import LatentSpace
-from tvae_core.space.codec import AUTO_SETTINGS
+from tvae_core.space.space import AUTO_SETTINGS
 
 Space = LatentSpace
 

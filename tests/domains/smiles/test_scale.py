@@ -29,9 +29,8 @@ from domains.smiles.scale_parts import (
     read_part,
     write_part,
 )
-from tvae_core.bundle import BundleError, load_bundle
-from tvae_core.support.command_line import CommandError
-from tvae_core.support.files import OutputError
+from tvae_core.bundle import load_bundle
+from tvae_core.support.errors import BundleError, CommandError, OutputError
 
 ORIGIN = {"bundle": "b", "seed": 1}
 KNOWN = load_known(BUNDLE)

@@ -22,8 +22,7 @@ from domains.smiles.benchmark.moses.published import FLOOR, fcd_floor, table
 from domains.smiles.benchmark.moses.reference import FOLDER, Reference
 from domains.smiles.benchmark.moses.samples import read_samples
 from domains.smiles.commands import COMMANDS
-from tvae_core.decoding.generate import BATCH
-from tvae_core.domain_commands import (
+from tvae_core.cli.options import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
@@ -33,16 +32,13 @@ from tvae_core.domain_commands import (
     plain_drawing,
     use_machine,
 )
+from tvae_core.cli.parser import CommandParser, positive_int
+from tvae_core.decoding.generate import BATCH
 from tvae_core.model.prior import PRIORS
-from tvae_core.support.command_line import (
-    BAD_USAGE,
-    Bar,
-    CommandError,
-    CommandParser,
-    available_cores,
-    positive_int,
-)
+from tvae_core.support.errors import BAD_USAGE, CommandError
 from tvae_core.support.files import check_file, json_text, sha256_file, write_whole
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 
 
 def _parser() -> CommandParser:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from tvae_core.evaluation import classify as module
-from tvae_core.evaluation.classify import PROBES, can_classify, classify
+from tvae_core.evaluation import labels as module
 from tvae_core.evaluation.intervals import Estimate
+from tvae_core.evaluation.labels import PROBES, classify
+from tvae_core.support.machine import has_scikit_learn
 
 pytest.importorskip("sklearn")
 
@@ -129,6 +130,6 @@ def test_too_few_labels_are_refused(labels: list[str], wanted: list[str]) -> Non
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert can_classify()
+    assert has_scikit_learn()
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    assert not can_classify()
+    assert not has_scikit_learn()

@@ -1,7 +1,7 @@
-"""What every command shares: flags spelled with hyphens or underscores, one-line errors, progress.
+"""How every command reads its arguments and tells its mistakes.
 
-A command returns 0, or raises: `CommandError` says its exit code; `ValueError` (bad settings,
-bad items) is bad usage, 2; an unusable bundle or prepared set and `OSError` are failures, 1.
+Flags are spelled with hyphens or underscores. A command returns 0, or raises: a `UserError`
+has its exit code, `ValueError` (bad settings, bad items) is bad usage, 2, `OSError` a failure, 1.
 """
 
 from __future__ import annotations
@@ -10,22 +10,13 @@ import argparse
 import difflib
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from tqdm import tqdm
+from tvae_core.support.errors import BAD_USAGE, FAILED, CommandError, UserError
 
-FAILED = 1
-BAD_USAGE = 2
-
-
-class CommandError(Exception):
-    """A mistake or a failure that is told in one line, with the exit code that goes with it."""
-
-    def __init__(self, message: str, exit_code: int = FAILED) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+if TYPE_CHECKING:
+    pass
 
 
 def hyphenated(arguments: Sequence[str]) -> list[str]:
@@ -95,9 +86,6 @@ def fidelity_setting(text: str) -> float | str:
 
 def run_command(name: str, command: Callable[[], int | None]) -> int:
     """Runs a command; a mistake becomes one line on stderr and an exit code."""
-    from tvae_core.bundle import BundleError
-    from tvae_core.data.prepared import PreparedSetError
-    from tvae_core.support.files import OutputError
 
     def tell(error: BaseException) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
@@ -105,10 +93,10 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
 
     try:
         return command() or 0
-    except CommandError as error:
+    except UserError as error:
         tell(error)
         return error.exit_code
-    except (BundleError, PreparedSetError, OutputError, FloatingPointError) as error:
+    except FloatingPointError as error:
         tell(error)
         return FAILED
     except ValueError as error:
@@ -126,65 +114,3 @@ def run_command(name: str, command: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         print(f"{name}: stopped", file=sys.stderr)
         return 130
-
-
-class Bar:
-    """A progress callback `(done, total)` that draws a bar with rate and ETA on stderr."""
-
-    def __init__(self, what: str, unit: str = "it") -> None:
-        self._bar: tqdm[NoReturn] | None = None
-        self.what, self.unit, self._started = what, unit, time.time()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Shows that `done` of `total` are done."""
-        if self._bar is None:
-            self._bar = tqdm(
-                total=total, desc=self.what, unit=self.unit, file=sys.stderr, mininterval=0.3
-            )
-            self._bar.start_t = self._started  # the first batch took its time, too
-        self._bar.update(done - self._bar.n)
-        if done >= total:
-            self.close()
-
-    def close(self) -> None:
-        """Ends the bar."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-
-def available_cores() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def use_threads(threads: int | None) -> int:
-    """Sets torch's CPU threads: the given number, or what `OMP_NUM_THREADS` or the machine has."""
-    import torch
-
-    count = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
-    count = count or available_cores()
-    torch.set_num_threads(count)
-    return count
-
-
-def reuse_memory() -> bool:
-    """Keeps freed memory for the next step instead of giving it back (glibc; else does nothing).
-
-    A training step on a CPU frees and asks for the same hundreds of megabytes each time; glibc
-    would return large blocks to the system and have them zeroed again, which took 13% of a
-    step (105M parameters, 32 rows of 30 tokens, bf16).
-
-    Returns:
-        Whether it was done.
-    """
-    import ctypes
-
-    mmap_max, trim_threshold, top_pad = -4, -1, -2
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return False
-    wanted = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 64 << 20))
-    done = [mallopt(option, value) == 1 for option, value in wanted]
-    return all(done)

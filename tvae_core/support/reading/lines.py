@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvae_core.support.command_line import BAD_USAGE, FAILED, CommandError
+from tvae_core.support.errors import BAD_USAGE, FAILED, CommandError
 
 MAX_LINE = 16 << 20
 """Bytes of the longest line that is read whole."""

@@ -7,20 +7,17 @@ import argparse
 import pytest
 import torch
 
-from tvae_core.bundle import BundleError
-from tvae_core.data.prepared import PreparedSetError
-from tvae_core.domain import DomainError
-from tvae_core.support.command_line import (
-    Bar,
-    CommandError,
+from tvae_core.cli.parser import (
     CommandParser,
     fidelity_setting,
     hyphenated,
     positive_int,
     run_command,
-    use_threads,
 )
-from tvae_core.support.files import OutputError
+from tvae_core.domain import DomainError
+from tvae_core.support.errors import BundleError, CommandError, OutputError, PreparedSetError
+from tvae_core.support.machine import use_threads
+from tvae_core.support.progress import Bar
 
 
 @pytest.mark.parametrize(
