@@ -17,7 +17,7 @@ from typing import NamedTuple
 from data_prep.prepared import Rejected
 from domains.smiles.reading.readers import READER, TABLES, Account, MoleculeFile
 from tvae_core.support.progress import Bar
-from tvae_core.support.tables import kind_of
+from tvae_core.support.reading.tables import kind_of
 
 SHOWN_REJECTED = 10
 

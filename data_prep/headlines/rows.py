@@ -13,7 +13,7 @@ from tqdm import tqdm
 from data_prep.common import BAD_USAGE, PrepError
 from data_prep.prepared import Rejected
 from domains.headlines.text import Problem, read
-from tvae_core.support.tables import Row, Table
+from tvae_core.support.reading.tables import Row, Table
 
 SHOWN_REJECTED = 10
 SHOWN_TEXT = 200
