@@ -56,13 +56,15 @@ class Items:
     """What a domain has collected.
 
     Attributes:
-        splits: tables with a column `text` and, where items are labelled, `label` (strings).
+        splits: tables with a column `text` and, where items are labelled, `label` (strings), and
+            where some are to be drawn more often than others, `weight` (numbers).
         source: where the items come from.
         source_sha256: what identifies that source.
         licence: of the items.
         rejected: rows left out, listed in `rejected.csv`.
         duplicates: further copies left out.
         details: more for the manifest.
+        beside: name of a file beside the splits to what writes it.
     """
 
     splits: dict[str, pa.Table]
@@ -72,6 +74,7 @@ class Items:
     rejected: list[Rejected] = field(default_factory=list)
     duplicates: int = 0
     details: dict[str, Any] = field(default_factory=dict)
+    beside: dict[str, Callable[[Path], None]] = field(default_factory=dict)
 
 
 def split_rows(
@@ -144,11 +147,8 @@ def write_prepared(
             {name: table.column("text") for name, table in items.splits.items()},
             partial(encode_many, tokenizer),
             hashlib.sha256(identity.encode()).hexdigest(),
-            {
-                name: table.column("label")
-                for name, table in items.splits.items()
-                if "label" in table.column_names
-            },
+            columns(items.splits, "label"),
+            columns(items.splits, "weight"),
         )
         manifest = {
             "domain": domain,
@@ -172,9 +172,16 @@ def write_prepared(
         } | items.details
         if items.rejected:
             write_rejected(folder / "rejected.csv", items.rejected)
+        for name, write in items.beside.items():
+            write(folder / name)
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     return manifest
+
+
+def columns(splits: dict[str, pa.Table], name: str) -> dict[str, pa.ChunkedArray]:
+    """A column of those splits that have it."""
+    return {key: t.column(name) for key, t in splits.items() if name in t.column_names}
 
 
 def _new_tokenizer(

@@ -4,6 +4,7 @@
     python -m data_prep.smiles --limit 20000 --out data/small     a seeded sample of every split
     python -m data_prep.smiles --input mine.csv --column smiles --out data/mine
     python -m data_prep.smiles --input mine.csv --bundle domains/smiles/bundle --out data/mine
+    python -m data_prep.smiles --corpus druglike --input chembl_36_chemreps.txt.gz --out data/drugs
 
 MOSES comes in the wheel molsets 0.3.1 from PyPI (51 MB, downloaded once, checked by SHA-256); its
 three splits are kept, and the reference statistics of its benchmark are written beside them (not
@@ -59,10 +60,11 @@ from data_prep.earlier import (
 from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
 from data_prep.moses_reference import has_statistics, read_reference, save_reference
 from data_prep.own_molecules import OwnMolecules, read_own, why_so_few, write_changed
-from data_prep.prepared import write_rejected
+from data_prep.prepared import summary, write_rejected
 from data_prep.tokenise import save_splits, use_threads
 from domains.smiles.benchmark.moses.reference import FOLDER, Reference
 from domains.smiles.chem.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encode_many
+from domains.smiles.reading.standard import FRAGMENTS
 
 if TYPE_CHECKING:
     from tvae_core.evaluation.measures import Known
@@ -257,9 +259,32 @@ def make_parser() -> CommandParser:
     )
     add_tokenizer_arguments(parser, VOCAB_SIZE)
     add("--seed", type=int, default=0, help="of the sample and the split (%(default)s)")
-    add("--wheel", type=Path, help="the molsets wheel, if it is here already")
-    add("--input", type=Path, help="a file of your own, of any kind named above")
+    add(
+        "--wheel",
+        type=Path,
+        action="append",
+        help="the molsets wheel, if it is here already; of druglike any wheel, once for each",
+    )
+    add(
+        "--input",
+        type=Path,
+        action="append",
+        help="a file of your own, of any kind named above; of druglike once for each file",
+    )
     add("--column", help="column that holds the SMILES (default: smiles, or a name like it)")
+    add(
+        "--corpus",
+        choices=("moses", "druglike"),
+        help="moses, unless there is an --input, or drug-like molecules of several sources",
+    )
+    add("--fetch", help="of druglike: wheels to use, with commas between, or none (all)")
+    add("--fragments", choices=FRAGMENTS, help="of druglike: what stays of a salt (largest)")
+    add(
+        "--held-out",
+        type=Path,
+        action="append",
+        help="of druglike: a file whose molecules make a split of its name; once for each file",
+    )
     add("--jobs", type=positive_int, default=available_cores(), help="processors (%(default)s)")
     return parser
 
@@ -269,22 +294,61 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
     vocab_size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
     if arguments.seed < 0:
         raise PrepError("--seed must not be negative", BAD_USAGE)
-    if arguments.input and arguments.wheel:
-        raise PrepError("--input and --wheel exclude each other", BAD_USAGE)
+    if arguments.corpus == "druglike":
+        prepare_druglike(arguments, vocab_size, command)
+        return
+    _only_of_druglike(arguments)
     check_output(arguments.out)
     use_threads(arguments.jobs)
     limit, seed, jobs = arguments.limit, arguments.seed, arguments.jobs
     earlier = open_earlier(arguments.bundle, "smiles", lambda bundle: known_to(bundle, jobs))
     if arguments.input:
-        molecules = load_file(arguments.input, arguments.column, limit, seed, jobs, earlier)
+        molecules = load_file(arguments.input[0], arguments.column, limit, seed, jobs, earlier)
     else:
-        molecules = load_moses(source, arguments.wheel, limit, seed)
+        wheel = arguments.wheel[-1] if arguments.wheel else None
+        molecules = load_moses(source, wheel, limit, seed)
         molecules.details = told(earlier)
     manifest = write_prepared(molecules, arguments.out, vocab_size, seed, command, earlier)
     counts = ", ".join(f"{name} {count:,}" for name, count in manifest["counts"].items())
     print(f"{arguments.out}: {counts}; {manifest['vocab_size']} tokens in the vocabulary, ", end="")
     rows = f"; {molecules.own.account.summary()}" if arguments.input else ""
     print(f"{manifest['mean_length']['train']:.2f} a molecule, at most {manifest['longest']}{rows}")
+
+
+def _only_of_druglike(arguments: argparse.Namespace) -> None:
+    """Refuses what only --corpus druglike takes."""
+    for flag in ("fetch", "fragments", "held_out"):
+        if getattr(arguments, flag) is not None:
+            raise PrepError(f"--{flag.replace('_', '-')} needs --corpus druglike", BAD_USAGE)
+    if len(arguments.input or ()) > 1:
+        raise PrepError("several --input need --corpus druglike", BAD_USAGE)
+    if arguments.input and arguments.corpus:
+        raise PrepError("--corpus moses and --input exclude each other", BAD_USAGE)
+    if arguments.input and arguments.wheel:
+        raise PrepError("--input and --wheel exclude each other", BAD_USAGE)
+
+
+def prepare_druglike(arguments: argparse.Namespace, vocab_size: int, command: str) -> None:
+    """Collects the drug-like corpus and writes it."""
+    from data_prep.druglike.command import Plan, collect, write
+
+    check_output(arguments.out)
+    use_threads(arguments.jobs)
+    plan = Plan(
+        files=arguments.input or [],
+        held_out=arguments.held_out or [],
+        fetch=arguments.fetch,
+        wheels=arguments.wheel or [],
+        column=arguments.column,
+        fragments=arguments.fragments or FRAGMENTS[0],
+        limit=arguments.limit,
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+    )
+    earlier = open_earlier(arguments.bundle, "smiles", lambda bundle: known_to(bundle, plan.jobs))
+    corpus, sources = collect(plan)
+    manifest = write(corpus, sources, plan, arguments.out, vocab_size, command, earlier)
+    print(summary(arguments.out, manifest, "molecule"))
 
 
 def main(arguments: Sequence[str] | None = None, source: WheelSource = MOSES) -> int:

@@ -42,10 +42,11 @@ def tokenise(
     texts: pa.ChunkedArray,
     encode: Encode,
     labels: pa.ChunkedArray | None = None,
+    weights: pa.ChunkedArray | None = None,
 ) -> tuple[pa.Table, SplitSummary]:
     """A table with the columns ``text``, ``input_ids`` (no special tokens), ``length``.
 
-    With ``labels``, as many as texts, also ``label``.
+    With ``labels``, as many as texts, also ``label``; with ``weights`` also ``weight``.
     """
     batches: list[pa.RecordBatch] = []
     n_tokens = longest = 0
@@ -70,6 +71,10 @@ def tokenise(
     if labels is not None:
         table = table.append_column("label", labels.cast(pa.string()))
         table = table.cast(LABELLED.arrow_schema)
+    if weights is not None:
+        features = LABELLED if labels is not None else FEATURES
+        table = table.append_column("weight", weights.cast(pa.float32()))
+        table = table.cast(Features(features | {"weight": Value("float32")}).arrow_schema)
     return table, SplitSummary(len(texts), n_tokens / max(1, len(texts)), longest)
 
 
@@ -79,6 +84,7 @@ def save_splits(
     encode: Encode,
     fingerprint: str,
     labels: Mapping[str, pa.ChunkedArray] | None = None,
+    weights: Mapping[str, pa.ChunkedArray] | None = None,
 ) -> dict[str, SplitSummary]:
     """Tokenise every split and write all of them with ``save_to_disk``.
 
@@ -88,6 +94,7 @@ def save_splits(
         encode: texts to bare token ids, each below 32,768.
         fingerprint: what the ``datasets`` cache knows the data by; equal for equal data.
         labels: name of a split to its labels, as many as texts.
+        weights: name of a split to how often each of its texts is drawn while training.
 
     Returns:
         The summary of each split.
@@ -96,7 +103,8 @@ def save_splits(
     summaries: dict[str, SplitSummary] = {}
     saved: dict[str, Dataset] = {}
     for name, texts in splits.items():
-        table, summaries[name] = tokenise(name, texts, encode, (labels or {}).get(name))
+        more = (labels or {}).get(name), (weights or {}).get(name)
+        table, summaries[name] = tokenise(name, texts, encode, *more)
         saved[name] = Dataset(table, fingerprint=f"{fingerprint[:16]}-{name}")
     DatasetDict(saved).save_to_disk(folder, num_shards=dict.fromkeys(saved, 1))
     return summaries

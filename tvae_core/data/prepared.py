@@ -99,6 +99,14 @@ class TokenRows(Dataset[dict[str, Tensor]]):
             raise PreparedSetError("the prepared set has no labels")
         return [label or "" for label in self._column("label", indices)]
 
+    def weights(self) -> npt.NDArray[np.float32] | None:
+        """How often each row is drawn while training, `(rows,)`; None where all are alike."""
+        if "weight" not in self.split.column_names:
+            return None
+        split = self.split if self.split._indices is None else self.split.flatten_indices()
+        found = split.data.column("weight").to_numpy()
+        return np.asarray(found if self._chosen is None else found[self._chosen], np.float32)
+
     def _column(self, name: str, indices: Sequence[int]) -> list[Any]:
         rows = np.asarray(indices, dtype=np.int64)
         rows = rows if self._chosen is None else self._chosen[rows]
@@ -140,6 +148,8 @@ class BucketBatchSampler(Sampler[list[int]]):
         seed: order seed; the epoch is added by `set_epoch`.
         pool: batches sorted together.
         drop_last: leave out the incomplete batch at the end.
+        weights: `(rows,)`, how many times each row is drawn in an epoch, on average; by default
+            once. A fraction is the chance of one draw more.
     """
 
     def __init__(
@@ -149,18 +159,21 @@ class BucketBatchSampler(Sampler[list[int]]):
         seed: int = 0,
         pool: int = 64,
         drop_last: bool = True,
+        weights: npt.NDArray[np.floating[Any]] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
-        self.pool, self.drop_last, self.epoch = pool, drop_last and len(lengths) >= batch_size, 0
+        self.weights = weights
+        self.size = len(lengths) if weights is None else int(weights.sum(dtype=np.float64))
+        self.pool, self.drop_last, self.epoch = pool, drop_last and self.size >= batch_size, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of that epoch (called by `Trainer`)."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.lengths), self.batch_size)
+        full, rest = divmod(self.size, self.batch_size)
         return full + (1 if rest and not self.drop_last else 0)
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -168,6 +181,8 @@ class BucketBatchSampler(Sampler[list[int]]):
         # four bytes a row, sorted in place: of 10^9 rows every one counts
         order = np.arange(len(self.lengths), dtype=np.uint32)
         rng.shuffle(order)
+        if self.weights is not None:
+            order = self._drawn(order, rng)
         if self.drop_last:
             order = order[: len(self) * self.batch_size]
         size = self.batch_size * self.pool
@@ -176,6 +191,18 @@ class BucketBatchSampler(Sampler[list[int]]):
             part[:] = part[np.argsort(self.lengths[part], kind="stable")]
         for index in rng.permutation(len(self)):
             yield order[index * self.batch_size : (index + 1) * self.batch_size].tolist()
+
+    def _drawn(
+        self, order: npt.NDArray[np.uint32], rng: np.random.Generator
+    ) -> npt.NDArray[np.uint32]:
+        """`size` rows by weight: systematic sampling of shuffled rows, then shuffled again."""
+        assert self.weights is not None
+        reached = np.cumsum(self.weights[order], dtype=np.float64)
+        places = rng.random() + np.arange(self.size)
+        chosen = np.searchsorted(reached, np.minimum(places, reached[-1]), side="left")
+        drawn: npt.NDArray[np.uint32] = order[chosen]
+        rng.shuffle(drawn)
+        return drawn
 
 
 def padding_share(lengths: npt.NDArray[np.integer[Any]], batches: Sequence[Sequence[int]]) -> float:

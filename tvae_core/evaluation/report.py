@@ -27,12 +27,11 @@ from tvae_core.evaluation.evaluate import Evaluation
 from tvae_core.evaluation.geometry import RADII, SETTINGS
 from tvae_core.evaluation.intervals import Estimate
 from tvae_core.evaluation.latent_map import LatentMap, make_map, map_bytes
-from tvae_core.evaluation.plots import curves_svg, page_bytes
+from tvae_core.evaluation.plots import curves_svg, page_bytes, read_log
 from tvae_core.evaluation.showcase import Showcase, Shown
 from tvae_core.evaluation.tables import AROUND, COLUMNS
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.files import sha256_file, write_whole
-from tvae_core.training.run_log import LOG_FILE, read_log
+from tvae_core.support.files import LOG_FILE, sha256_file, write_whole
 
 REPORT_FILE = "report.html"
 HEADLINES = (

@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+LOG_FILE = "log.jsonl"
+"""The log of a training, in the folder of its run."""
+
 
 class OutputError(ValueError):
     """A place that cannot be written, with the reason."""

@@ -94,7 +94,9 @@ class TVAETrainer(Trainer):
         """
         rows = cast(TokenRows, self.train_dataset)
         size = self.args.per_device_train_batch_size * across.world()
-        self.sampler = BucketBatchSampler(rows.lengths, size, self.seed_data)
+        self.sampler = BucketBatchSampler(
+            rows.lengths, size, self.seed_data, weights=rows.weights()
+        )
         loader = DataLoader(
             Numbered(rows),
             batch_sampler=self.sampler,

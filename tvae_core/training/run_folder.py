@@ -27,6 +27,7 @@ from safetensors import SafetensorError, safe_open
 
 from tvae_core.support import collectives as across
 from tvae_core.support.files import (
+    LOG_FILE,
     InUseError,
     OutputError,
     held,
@@ -35,7 +36,7 @@ from tvae_core.support.files import (
     write_whole,
     writing_failure,
 )
-from tvae_core.training.run_log import LOG_FILE, trim_log
+from tvae_core.training.run_log import trim_log
 
 LIST_FILE = "sha256.json"
 LOCK_FILE = "lock"

@@ -10,8 +10,6 @@ from typing import Any
 
 from tvae_core.support.files import OutputError, write_whole
 
-LOG_FILE = "log.jsonl"
-
 
 def append_line(file: Path, line: str) -> None:
     """Appends a line, whole or not at all.
@@ -29,29 +27,6 @@ def append_line(file: Path, line: str) -> None:
         with suppress(OSError):
             os.truncate(file, size)
         raise OutputError(f"cannot write {file}: {error.strerror}") from error
-
-
-def read_log(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """The numbers of a run's `log.jsonl` over its steps: name -> `(step, value)` in order.
-
-    A step that was logged twice, as by a run that was killed and went on, counts as it was last;
-    lines that cannot be read are left out.
-    """
-    if not path.is_file():
-        return {}
-    found: dict[str, dict[float, float]] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue
-        step = content.get("step") if isinstance(content, dict) else None
-        if not isinstance(step, int | float):
-            continue
-        for name, value in content.items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                found.setdefault(name, {})[float(step)] = float(value)
-    return {name: sorted(points.items()) for name, points in found.items() if name != "step"}
 
 
 def trim_log(file: Path, step: int) -> None:

@@ -17,9 +17,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from tvae_core.domain import Domain
 from tvae_core.evaluation.showcase import Showcase, Shown
-from tvae_core.support.files import json_text, write_whole
+from tvae_core.support.files import LOG_FILE, json_text, write_whole
 from tvae_core.support.table import markdown_table
-from tvae_core.training.run_log import LOG_FILE as LOG_FILE
 from tvae_core.training.run_log import append_line
 
 HEADS = ("from", "text", "valid", "note")

@@ -20,6 +20,7 @@ from tvae_core.domain import DomainError, Rendered
 from tvae_core.evaluation.evaluate import Evaluation, evaluate
 from tvae_core.evaluation.intervals import share_of, with_bounds
 from tvae_core.evaluation.latent_map import make_map
+from tvae_core.evaluation.plots import read_log
 from tvae_core.evaluation.report import (
     Pictures,
     Report,
@@ -33,7 +34,6 @@ from tvae_core.evaluation.report import (
 from tvae_core.evaluation.showcase import Showcase, Shown, make_showcase
 from tvae_core.space import LatentSpace
 from tvae_core.support.files import OutputError
-from tvae_core.training.run_log import read_log
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 EVIL = '<script>alert("1")</script>&amp;\x00\ud800\x85\r'
