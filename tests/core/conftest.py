@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.domain import DomainError, Rendered, Verdict
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.prior import PriorSet

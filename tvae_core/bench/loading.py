@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from tvae_core.data.prepared import BucketBatchSampler, PreparedSet, TokenRows, collate
+from tvae_core.data.batches import BucketBatchSampler, collate
+from tvae_core.data.prepared import PreparedSet, TokenRows
 from tvae_core.model.config import TVAEConfig
 
 _POOL = 64

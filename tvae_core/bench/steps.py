@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tvae_core.bench.baseline import OriginalVAE
 from tvae_core.bench.memory import make_optimiser
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.training.presets import TrainSettings

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.evaluation.intervals import NONE, Estimate, mean_of, share_of
 from tvae_core.space.space import LatentSpace
 

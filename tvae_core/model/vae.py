@@ -239,9 +239,11 @@ class TransformerVAE(PreTrainedModel):
         return loss, whole.view(targets.shape)
 
     def _anchor(self, latents: Tensor, features: Tensor) -> Tensor:
-        """Mean squared distance of the coarse code from the features."""
+        """Mean squared distance of the coarse code from the features, of items that have them."""
         coarse = latents[:, : self.config.n_coarse].flatten(1)[:, : features.shape[1]]
-        return (coarse - features.to(coarse.dtype)).square().mean()
+        known = features.isfinite().all(1, keepdim=True)
+        apart = (coarse - features.to(coarse.dtype)).square().masked_fill(~known, 0.0)
+        return apart.sum() / (known.sum() * apart.shape[1]).clamp(min=1)
 
     def _mmd(self, latents: Tensor) -> Tensor:
         config, memory = self.config, None

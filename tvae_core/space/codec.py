@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.decoding.beam import check_beams
 from tvae_core.decoding.dial import sigma_of
 from tvae_core.decoding.generate import BATCH, decode_latents

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.decoding.generate import decode_latents
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space import paths as latent_ops

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tvae_core.data.prepared import TokenRows, pad_rows
+from tvae_core.data.batches import pad_rows
+from tvae_core.data.prepared import TokenRows
 from tvae_core.domain import Domain
 from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE

@@ -22,7 +22,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from tvae_core.data.prepared import BucketBatchSampler, TokenRows, collate
+from tvae_core.data.batches import BucketBatchSampler, collate
+from tvae_core.data.prepared import TokenRows
 from tvae_core.model.mmd import weight_at
 from tvae_core.model.vae import TransformerVAE, TVAEOutput
 from tvae_core.support import collectives as across

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.decoding.dial import fidelity_of
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space.space import LatentSpace

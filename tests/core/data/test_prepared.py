@@ -13,15 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tvae_core.data.prepared import (
-    BucketBatchSampler,
-    PreparedSet,
-    PreparedSetError,
-    TokenRows,
-    collate,
-    pad_rows,
-    padding_share,
-)
+from tvae_core.data.batches import BucketBatchSampler, collate, pad_rows, padding_share
+from tvae_core.data.prepared import PreparedSet, PreparedSetError, TokenRows
 
 Words = Callable[..., list[str]]
 Write = Callable[..., Path]

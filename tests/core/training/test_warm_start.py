@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from tvae_core.bundle import BundleError, load_bundle, save_bundle
-from tvae_core.data.prepared import PreparedSet, collate
+from tvae_core.data.batches import collate
+from tvae_core.data.prepared import PreparedSet
 from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space import LatentSpace

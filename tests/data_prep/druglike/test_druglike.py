@@ -22,7 +22,8 @@ from data_prep.druglike.corpus import LARGEST_SCAFFOLD, scaffold_split
 from data_prep.druglike.describe import OFTEN, SELDOM, describe
 from domains.smiles.chem.scores import scaffold
 from domains.smiles.reading.standard import skeleton
-from tvae_core.data.prepared import BucketBatchSampler, PreparedSet
+from tvae_core.data.batches import BucketBatchSampler
+from tvae_core.data.prepared import PreparedSet
 
 TAILS = ("CCO", "CCN", "CC(=O)O", "C#N", "CCF", "OC", "CCCl", "C(C)(C)C")
 
