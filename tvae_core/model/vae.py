@@ -242,7 +242,7 @@ class TransformerVAE(PreTrainedModel):
         """Mean squared distance of the coarse code from the features, of items that have them."""
         coarse = latents[:, : self.config.n_coarse].flatten(1)[:, : features.shape[1]]
         known = features.isfinite().all(1, keepdim=True)
-        apart = (coarse - features.to(coarse.dtype)).square().masked_fill(~known, 0.0)
+        apart = (coarse - features.nan_to_num().to(coarse.dtype)).square() * known
         return apart.sum() / (known.sum() * apart.shape[1]).clamp(min=1)
 
     def _mmd(self, latents: Tensor) -> Tensor:
