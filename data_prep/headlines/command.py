@@ -16,7 +16,6 @@ training a bundle on, its tokenizer is taken, and none is held out that it was t
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,9 +31,10 @@ from data_prep.common import (
     CommandParser,
     PrepError,
     available_cores,
+    check_not_negative,
     check_output,
     positive_int,
-    run_command,
+    run_preparation,
     sha256_file,
     stdout_to_stderr,
 )
@@ -176,8 +176,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     vocab_size_of(arguments, BASE_SIZE, VOCAB_SIZE)
     if arguments.max_characters > MAX_CHARACTERS:
         raise PrepError(f"--max-characters must be at most {MAX_CHARACTERS}", BAD_USAGE)
-    if arguments.seed < 0:
-        raise PrepError("--seed must not be negative", BAD_USAGE)
+    check_not_negative(arguments, "seed")
 
 
 def prepare(arguments: argparse.Namespace, command: str) -> None:
@@ -235,6 +234,4 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = shlex.join(["python", "-m", "data_prep.headlines", *given])
-    return run_command("data_prep.headlines", lambda: prepare(make_parser().parse(given), command))
+    return run_preparation("headlines", arguments, make_parser, prepare)
