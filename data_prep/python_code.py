@@ -221,9 +221,12 @@ def make_parser() -> CommandParser:
     return parser
 
 
-def prepare(arguments: argparse.Namespace, command: str) -> None:
-    """Run the command with parsed arguments."""
-    vocab_size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuses settings that cannot work.
+
+    Raises:
+        PrepError: naming the flags.
+    """
     check_not_negative(arguments, "seed")
     if arguments.min_length > arguments.max_length:
         raise PrepError("--min-length must not be above --max-length", BAD_USAGE)
@@ -231,22 +234,31 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
     if len(chosen) > 1:
         flags = " and ".join("--" + flag.replace("_", "-") for flag in chosen)
         raise PrepError(f"{flags} exclude each other", BAD_USAGE)
+
+
+def files_of(arguments: argparse.Namespace) -> tuple[list[Path], str, str, dict[str, str]]:
+    """The files that the flags name, their source and licence, and versions of the packages."""
+    if arguments.input:
+        return own_files(arguments.input), "own Python files", "as the files", {}
+    paths, versions = library_files(), dict[str, str]()
+    source = f"statements of the standard library of Python {sys.version.split()[0]}"
+    licence = "PSF-2.0 (standard library)"
+    if not arguments.library_only:
+        more, versions = package_files(arguments.packages)
+        paths = sorted({*paths, *more})
+        source += f" and of {len(versions)} installed packages"
+        licence += ", each package's own"
+    return paths, source, licence, versions
+
+
+def prepare(arguments: argparse.Namespace, command: str) -> None:
+    """Run the command with parsed arguments."""
+    vocab_size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
+    check_arguments(arguments)
     check_output(arguments.out)
     use_threads(arguments.jobs)
     earlier = open_earlier(arguments.bundle, "python_code")
-    versions: dict[str, str] = {}
-    if arguments.input:
-        paths = own_files(arguments.input)
-        source, licence = "own Python files", "as the files"
-    else:
-        paths = library_files()
-        source = f"statements of the standard library of Python {sys.version.split()[0]}"
-        licence = "PSF-2.0 (standard library)"
-        if not arguments.library_only:
-            more, versions = package_files(arguments.packages)
-            paths = sorted({*paths, *more})
-            source += f" and of {len(versions)} installed packages"
-            licence += ", each package's own"
+    paths, source, licence, versions = files_of(arguments)
     items = collect(paths, arguments.min_length, arguments.max_length, arguments.jobs)
     texts = items.splits["all"]
     if arguments.limit:

@@ -49,6 +49,7 @@ from data_prep.headlines.rows import (
     NO_LABELS,
     SHOWN_TEXT,
     Collected,
+    Columns,
     check_collected,
     choose_columns,
     collect,
@@ -179,12 +180,8 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     check_not_negative(arguments, "seed")
 
 
-def prepare(arguments: argparse.Namespace, command: str) -> None:
-    """Run the command with parsed arguments."""
-    check_arguments(arguments)
-    check_output(arguments.out)
-    use_threads(arguments.jobs)
-    earlier = open_earlier(arguments.bundle, "headlines")
+def open_source(arguments: argparse.Namespace) -> tuple[Table, str, str, Columns]:
+    """The table that the flags name, its source and licence, and the columns to read."""
     column, label_column = arguments.column, arguments.label_column
     if arguments.dataset:
         hub_set = HUB_SETS[arguments.dataset]
@@ -193,7 +190,16 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         column, label_column = column or hub_set.column, label_column or hub_set.label_column
     else:
         table, source, licence = open_table(arguments.input), arguments.input.name, ""
-    columns = choose_columns(table, column or "headline", label_column)
+    return table, source, licence, choose_columns(table, column or "headline", label_column)
+
+
+def prepare(arguments: argparse.Namespace, command: str) -> None:
+    """Run the command with parsed arguments."""
+    check_arguments(arguments)
+    check_output(arguments.out)
+    use_threads(arguments.jobs)
+    earlier = open_earlier(arguments.bundle, "headlines")
+    table, source, licence, columns = open_source(arguments)
     if arguments.keep_labels and columns.label is None:
         raise PrepError(f"--keep-labels needs labels; {source} has no label column", BAD_USAGE)
     found = collect(table, columns, arguments)

@@ -210,6 +210,28 @@ def as_items(arguments: argparse.Namespace, corpus: Corpus, copies: int, found: 
     return Items(found.splits, source, corpus.sha256, licence, rejected, found.copies, details)
 
 
+def read(arguments: argparse.Namespace, cache: Path) -> Corpus:
+    """The tunes of the files that the flags name.
+
+    Raises:
+        PrepError: there are no files, or no music in them.
+    """
+    chorales = arguments.set == "chorales"
+    if arguments.input:
+        files = own_files(arguments.input)
+    else:
+        files = corpus_files(CHORALES if chorales else MELODIES)
+    files = files[: arguments.limit]
+    corpus = read_corpus(files, cache, arguments.workers, arguments.grid)
+    keep_together(corpus, chorales)
+    if chorales and not arguments.input:
+        keep_voices(corpus, CHORALE_VOICES)
+    if not corpus.tunes:
+        reasons = Counter(reason for _, reason in corpus.rejected).most_common(1)
+        raise PrepError(f"no music in {len(files):,} files; most often: {reasons[0][0]}", BAD_USAGE)
+    return corpus
+
+
 def prepare(arguments: argparse.Namespace, command: str) -> None:
     """Run the command with parsed arguments."""
     check_arguments(arguments)
@@ -218,18 +240,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
     check_output(out)
     use_threads(arguments.workers)
     earlier = open_earlier(arguments.bundle, "midi")
-    if arguments.input:
-        files = own_files(arguments.input)
-    else:
-        files = corpus_files(CHORALES if chorales else MELODIES)
-    files = files[: arguments.limit]
-    corpus = read_corpus(files, out.parent / CACHE, arguments.workers, arguments.grid)
-    keep_together(corpus, chorales)
-    if chorales and not arguments.input:
-        keep_voices(corpus, CHORALE_VOICES)
-    if not corpus.tunes:
-        reasons = Counter(reason for _, reason in corpus.rejected).most_common(1)
-        raise PrepError(f"no music in {len(files):,} files; most often: {reasons[0][0]}", BAD_USAGE)
+    corpus = read(arguments, out.parent / CACHE)
     tunes, copies = distinct_tunes(corpus.tunes)
     tell(corpus, copies)
     new = earlier and new_tunes(tunes, arguments.bars, chorales, earlier.unknown)

