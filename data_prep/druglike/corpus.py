@@ -6,13 +6,11 @@ molecule is trained on. Validation and test are whole scaffolds, small ones, dra
 
 from __future__ import annotations
 
-import csv
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -211,14 +209,6 @@ def _described(
 def _general(reason: str) -> str:
     """A reason without what differs from row to row, for counting."""
     return re.sub(r"\d[\d,]*", "N", re.sub(r" \(at character .*\)", "", reason))
-
-
-def write_left(path: Path, rows: Sequence[Left], last: str) -> None:
-    """Rows as a table of source, line, text and what there is to tell, under the name `last`."""
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        writer.writerow(["source", "line", "text", last])
-        writer.writerows(rows)
 
 
 def report(accounts: dict[str, Account]) -> None:

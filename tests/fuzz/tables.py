@@ -121,7 +121,7 @@ def _idx_reader() -> Callable[[Path], bool]:
 
 
 def _statistics_reader() -> Callable[[Path], bool]:
-    from data_prep.moses_pickle import UnsafePickleError, read_object_npy
+    from data_prep.moses_reference.arrays import UnsafePickleError, read_object_npy
 
     def read(path: Path) -> bool:
         try:
