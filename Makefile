@@ -85,9 +85,10 @@ test-rest: setup ## run the others: browsers, faults, fuzz, processes, README, a
 test-all: setup ## run all of them
 	$(PYTEST) $(PYTEST_ARGS)
 
-lint: setup ## ruff: rules and formatting
+lint: setup ## ruff: rules and formatting; import-linter: which room imports which
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache --no-logo
 
 types: setup ## mypy --strict on tvae_core and domains
 	$(PY) -m mypy

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from domains.run_experiment import run_experiment
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.parser import run_command
 
 
 def prepare(domain: str, arguments: Sequence[str]) -> int:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 APPS_FOLDER = Path(__file__).parent
+TOGETHER = "_together"
+"""Session state: whether several apps run behind one front page."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,34 @@ class AppEntry:
         return (APPS_FOLDER.parent / "domains" / self.domain / "bundle/manifest.json").is_file()
 
 
-def item_pages(*own: PageEntry) -> tuple[PageEntry, ...]:
-    """The pages of every domain's app, with the domain's own ones after the walk."""
+def page(name: str, title: str, icon: str, script: str = "") -> PageEntry:
+    """A page that every app has, by the script of its name."""
+    return PageEntry(name, title, f":material/{icon}:", script or f"items/pages/{name}.py")
+
+
+AROUND = page("around", "Around", "adjust")
+
+
+def pages_of(
+    *own: PageEntry, one: PageEntry = AROUND, last: tuple[PageEntry, ...] = ()
+) -> tuple[PageEntry, ...]:
+    """The pages of an app.
+
+    Args:
+        own: those of the domain alone.
+        one: the page that looks at one item.
+        last: those that come last.
+    """
     return (
-        PageEntry("sample", "Sample", ":material/casino:", "item_pages/sample.py"),
-        PageEntry("walk", "Walk", ":material/timeline:", "item_pages/walk.py"),
+        page("sample", "Sample", "casino"),
+        page("walk", "Walk", "timeline"),
         *own,
-        PageEntry("around", "Around", ":material/adjust:", "item_pages/around.py"),
-        PageEntry("map", "Map", ":material/scatter_plot:", "item_pages/map.py"),
+        one,
+        page("map", "Map", "scatter_plot"),
+        page("optimise", "Optimise", "trending_up"),
+        page("batch", "Batch", "upload_file"),
+        *last,
     )
-
-
-def _molecule_page(name: str, title: str, icon: str) -> PageEntry:
-    return PageEntry(name, title, icon, f"molecule_pages/{name}.py")
 
 
 APPS = (
@@ -77,16 +94,11 @@ APPS = (
         "Molecules",
         "Sample drug-like molecules, walk from one to another, and search for a better score.",
         "smiles",
-        "apps.molecule_parts.workplace",
+        "apps.molecule.spec",
         "torch, RDKit",
-        (
-            _molecule_page("sample", "Sample", ":material/casino:"),
-            _molecule_page("molecule", "Molecule", ":material/hexagon:"),
-            _molecule_page("walk", "Walk", ":material/timeline:"),
-            _molecule_page("map", "Map", ":material/scatter_plot:"),
-            _molecule_page("optimise", "Optimise", ":material/trending_up:"),
-            _molecule_page("batch", "Batch", ":material/upload_file:"),
-            _molecule_page("compare", "Compare", ":material/bar_chart:"),
+        pages_of(
+            one=page("molecule", "Molecule", "hexagon", "items/pages/around.py"),
+            last=(page("compare", "Compare", "bar_chart", "molecule/pages/compare.py"),),
         ),
     ),
     AppEntry(
@@ -94,19 +106,19 @@ APPS = (
         "Python lines",
         "Walk between two statements of Python, and see which lines on the way still parse.",
         "python_code",
-        "apps.item_parts.python_lines",
+        "apps.python_line.spec",
         "torch",
-        item_pages(),
+        pages_of(),
     ),
     AppEntry(
         "headlines",
         "Headlines",
         "Blend two headlines, move one towards another topic, and look at the map of the news.",
         "headlines",
-        "apps.item_parts.headlines",
+        "apps.headline.spec",
         "torch",
-        item_pages(
-            PageEntry("topic", "Topic", ":material/explore:", "headline_pages/topic.py"),
+        pages_of(
+            page("topic", "Topic", "explore", "headline/pages/topic.py"),
         ),
     ),
     AppEntry(
@@ -114,10 +126,10 @@ APPS = (
         "Digits",
         "Morph handwritten digits into each other on a grid between four corners.",
         "mnist",
-        "apps.item_parts.digits",
+        "apps.digit.spec",
         "torch",
-        item_pages(
-            PageEntry("morph", "Morph", ":material/grid_on:", "digit_pages/morph.py"),
+        pages_of(
+            page("morph", "Morph", "grid_on", "digit/pages/morph.py"),
         ),
     ),
     AppEntry(
@@ -125,12 +137,12 @@ APPS = (
         "Music",
         "Listen to new tunes, blend two of them, play a latent pad, and shape a tune of your own.",
         "midi",
-        "apps.item_parts.music",
+        "apps.tune.spec",
         "torch, the soundfont",
-        item_pages(
-            PageEntry("tune", "Tune", ":material/music_note:", "music_pages/tune.py"),
-            PageEntry("pad", "Pad", ":material/drag_pan:", "music_pages/pad.py"),
-            PageEntry("shape", "Shape", ":material/tune:", "music_pages/shape.py"),
+        pages_of(
+            page("tune", "Tune", "music_note", "tune/pages/tune.py"),
+            page("pad", "Pad", "drag_pan", "tune/pages/pad.py"),
+            page("shape", "Shape", "tune", "tune/pages/shape.py"),
         ),
     ),
 )

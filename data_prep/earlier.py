@@ -23,7 +23,7 @@ from data_prep.common import BAD_USAGE, CommandParser, PrepError, positive_int
 from data_prep.tokenise import MAX_VOCAB_SIZE
 
 if TYPE_CHECKING:
-    from tvae_core.evaluation.measures import Known
+    from tvae_core.domain import Known
 
 LEAST = 4
 """Held-out items without which nothing is trained."""

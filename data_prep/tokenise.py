@@ -19,7 +19,7 @@ Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
 FEATURES = Features(
     {"text": Value("string"), "input_ids": List(Value("int16")), "length": Value("int32")}
 )
-LABELLED = Features(FEATURES | {"label": Value("string")})
+MORE = {"label": Value("string"), "weight": Value("float32")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,12 @@ def use_threads(jobs: int) -> None:
     os.environ["RAYON_NUM_THREADS"] = str(jobs)
 
 
-def tokenise(
-    name: str,
-    texts: pa.ChunkedArray,
-    encode: Encode,
-    labels: pa.ChunkedArray | None = None,
-) -> tuple[pa.Table, SplitSummary]:
+def tokenise(name: str, items: pa.Table, encode: Encode) -> tuple[pa.Table, SplitSummary]:
     """A table with the columns ``text``, ``input_ids`` (no special tokens), ``length``.
 
-    With ``labels``, as many as texts, also ``label``.
+    The columns ``label`` and ``weight`` of the items, where there are any, follow.
     """
+    texts, features = items.column("text"), FEATURES
     batches: list[pa.RecordBatch] = []
     n_tokens = longest = 0
     with tqdm(total=len(texts), desc=f"tokenising {name}", unit="text", unit_scale=True) as bar:
@@ -67,27 +63,25 @@ def tokenise(
             longest = max(longest, int(lengths.max(initial=0)))
             bar.update(len(encodings))
     table = pa.Table.from_batches(batches, schema=FEATURES.arrow_schema)
-    if labels is not None:
-        table = table.append_column("label", labels.cast(pa.string()))
-        table = table.cast(LABELLED.arrow_schema)
+    for column, kind in MORE.items():
+        if column in items.column_names:
+            features = Features(features | {column: kind})
+            table = table.append_column(column, items.column(column).cast(kind.pa_type))
+            table = table.cast(features.arrow_schema)
     return table, SplitSummary(len(texts), n_tokens / max(1, len(texts)), longest)
 
 
 def save_splits(
-    folder: Path,
-    splits: Mapping[str, pa.ChunkedArray],
-    encode: Encode,
-    fingerprint: str,
-    labels: Mapping[str, pa.ChunkedArray] | None = None,
+    folder: Path, splits: Mapping[str, pa.Table], encode: Encode, fingerprint: str
 ) -> dict[str, SplitSummary]:
     """Tokenise every split and write all of them with ``save_to_disk``.
 
     Args:
         folder: an existing folder, which the ``datasets`` tree is written into.
-        splits: name to texts.
+        splits: name to a table with ``text``, and perhaps ``label`` and ``weight`` (how often an
+            item is drawn while training).
         encode: texts to bare token ids, each below 32,768.
         fingerprint: what the ``datasets`` cache knows the data by; equal for equal data.
-        labels: name of a split to its labels, as many as texts.
 
     Returns:
         The summary of each split.
@@ -95,8 +89,8 @@ def save_splits(
     disable_progress_bars()
     summaries: dict[str, SplitSummary] = {}
     saved: dict[str, Dataset] = {}
-    for name, texts in splits.items():
-        table, summaries[name] = tokenise(name, texts, encode, (labels or {}).get(name))
+    for name, items in splits.items():
+        table, summaries[name] = tokenise(name, items, encode)
         saved[name] = Dataset(table, fingerprint=f"{fingerprint[:16]}-{name}")
     DatasetDict(saved).save_to_disk(folder, num_shards=dict.fromkeys(saved, 1))
     return summaries

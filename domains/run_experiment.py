@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from domains.registry import DOMAINS, commands_of
-from tvae_core.domain_commands import train_command
-from tvae_core.support.command_line import BAD_USAGE, CommandError, hyphenated
+from tvae_core.cli.parser import hyphenated
+from tvae_core.cli.train import train_command
+from tvae_core.support.errors import BAD_USAGE, CommandError
 from tvae_core.training.presets import CORE_PRESETS, find_presets, load_preset
 
 Prepare = Callable[[str, Sequence[str]], int]

@@ -20,11 +20,12 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
 from tvae_core.data.byte_pair import MASK_TOKEN, SPECIAL_TOKENS, read_pipeline
-from tvae_core.decoding.beam import check_beams
+from tvae_core.decoding.generate import check_beams
 from tvae_core.decoding.verified import check_cycles
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE
+from tvae_core.support.errors import BundleError
 from tvae_core.support.files import json_text, sha256_file, whole_folder
 from tvae_core.support.untrusted import (
     check_header,
@@ -36,10 +37,6 @@ from tvae_core.support.untrusted import (
 
 FORMAT_VERSION = 1
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "prior.safetensors", "manifest.json")
-
-
-class BundleError(ValueError):
-    """A bundle that cannot be used, with the file and the reason."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ latents. Every batch method returns as many results as it was given texts, in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from transformers import PreTrainedTokenizerFast
 
 FloatArray = npt.NDArray[np.float64]
+Known = Callable[[Sequence[str]], Sequence[bool]]
+"""Tells of each text whether it is among the items trained on."""
 
 
 class DomainError(ValueError):

@@ -1,55 +1,163 @@
-"""Rows of items to files, each with where they came from, and as tables on a terminal.
+"""Rows of items to files, each with where they came from: every writer once, for every domain.
 
-A row is a mapping with `text` and whatever else there is to tell. Where provenance goes:
+A row is a mapping with `text` and whatever else there is to tell; a domain may name that column
+otherwise in its files (`DomainCommands.text_column`). Where provenance goes:
 
 - csv, tsv: columns `bundle` and `seed` on every row, and `provenance` (JSON) on the first;
 - jsonl: the same, as keys;
 - txt: a first line of `#` and the JSON, then a text a line;
+- json: the object `provenance` beside the list of items;
 - parquet: the JSON under `provenance` in the file's metadata; numbers at full precision.
 
 Texts are written as they are (csv and tsv quote line breaks); only txt writes line breaks as
-escapes, see `tvae_core.support.words.raw_line`. A domain's own endings go to its `write_items`.
+escapes, see `tvae_core.support.words.raw_line`. Formats of lines may be gzipped: `.csv.gz`. A
+domain adds writers of lines (`writers`) and of whole files or folders (`write_items`).
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
+import io
+import itertools
 import json
-import math
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tvae_core.cells import Row, Written, cell, clean, columns, provenance
 from tvae_core.domain import FloatArray
-from tvae_core.domain_commands import DomainCommands
-from tvae_core.parquet import write_parquet
-from tvae_core.support.command_line import CommandParser
-from tvae_core.support.files import OutputError, check_file, check_parent, write_whole
+from tvae_core.support.errors import OutputError
+from tvae_core.support.files import check_file, check_parent, replacing
 from tvae_core.support.words import raw_line
+
+if TYPE_CHECKING:
+    import argparse
+
+    import pyarrow as pa
+
+    from tvae_core.domain_commands import DomainCommands
 
 MOST_SHOWN = 20
 FOLDER_TABLE = "verdicts.csv"
 """The table of a folder of items; the other files there have numbers for names."""
 _ORIGIN = ("bundle", "seed")
 
+Origin = Mapping[str, Any]
+LineWriter = Callable[[TextIO, Iterable[Row], Origin, str], None]
+"""`write(file, rows, origin, first)`: the text of each row is under `first`."""
 
-def add_output_arguments(parser: CommandParser, commands: DomainCommands) -> None:
+
+def _separated(mark: str) -> LineWriter:
+    def write(file: TextIO, rows: Iterable[Row], origin: Origin, first: str) -> None:
+        names, rows = columns(rows, first)
+        every = [key for key in _ORIGIN if key in origin]
+        shown = [name for name in names if name not in every and name != "provenance"]
+        writer = csv.writer(_Lines(file), delimiter=mark)
+        writer.writerow([*shown, *every, *(["provenance"] if origin else [])])
+        for number, row in enumerate(rows):
+            cells = [*(_text(row.get(name)) for name in shown), *(cell(origin[k]) for k in every)]
+            if origin:
+                cells.append("" if number else provenance(origin))
+            writer.writerow(cells)
+
+    return write
+
+
+class _Lines:
+    """Rows of a csv writer, ended by a line feed alone.
+
+    Only a writer that ends them by both signs quotes a carriage return within a cell.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> None:
+        self._file.write(line.removesuffix("\r\n") + "\n")
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else cell(value)
+
+
+def _write_jsonl(file: TextIO, rows: Iterable[Row], origin: Origin, first: str) -> None:
+    every = {key: origin[key] for key in _ORIGIN if key in origin}
+    for number, row in enumerate(rows):
+        told = {} if number or not origin else {"provenance": origin}
+        file.write(json.dumps(clean({**row, **every, **told}), allow_nan=False) + "\n")
+
+
+def _write_txt(file: TextIO, rows: Iterable[Row], origin: Origin, first: str) -> None:
+    file.write(f"# {provenance(origin)}\n")
+    file.writelines(f"{raw_line(str(row[first]))}\n" for row in rows)
+
+
+LINES: dict[str, LineWriter] = {
+    "csv": _separated(","),
+    "tsv": _separated("\t"),
+    "jsonl": _write_jsonl,
+    "txt": _write_txt,
+}
+"""The formats of lines, which every domain has; rows may be a stream, and files gzipped."""
+
+WHOLE = ("json", "parquet")
+"""The other formats that every domain has."""
+
+
+def formats_of(commands: DomainCommands) -> tuple[str, ...]:
+    """The output formats of a domain by name, those of every domain first."""
+    return (*LINES, *WHOLE, *commands.writers)
+
+
+def line_writers(commands: DomainCommands) -> dict[str, LineWriter]:
+    """The writers of lines that a domain has, by format."""
+    return {**LINES, **commands.writers}
+
+
+def add_output_arguments(parser: argparse.ArgumentParser, commands: DomainCommands) -> None:
     """`-o FILE` and `--format`."""
-    endings = ", ".join([*(f".{name}" for name in FORMATS), *commands.suffixes])
+    formats = formats_of(commands)
+    endings = ", ".join([*(f".{name}" for name in formats), *commands.suffixes])
     folder = ", or a folder to fill: a name without an ending" if commands.folders else ""
     parser.add_argument(
         "-o", "--output", default=None, metavar="FILE", help=f"ends in one of {endings}{folder}"
     )
     parser.add_argument(
-        "--format", choices=tuple(FORMATS), default=None, help="whatever the file's ending"
+        "--format", choices=formats, default=None, help="whatever the file's ending"
     )
 
 
 def fills_folder(path: str | Path, commands: DomainCommands, format: str | None = None) -> bool:
     """Whether an output is a folder of files: a path without an ending, in a domain that can."""
     return commands.folders and format is None and not Path(path).suffix
+
+
+def format_of(path: str | Path, commands: DomainCommands, format: str | None = None) -> str:
+    """The format of an output: the one asked for, or the one of the file's ending.
+
+    Returns:
+        One of `formats_of`, or one of the domain's `suffixes`.
+
+    Raises:
+        ValueError: an ending that is not known.
+    """
+    if format is not None:
+        return format
+    *_, before, ending = ["", "", *(suffix.lower() for suffix in Path(path).suffixes)]
+    if ending in commands.suffixes:
+        return ending
+    zipped = ending == ".gz"
+    known = line_writers(commands) if zipped else formats_of(commands)
+    name = (before if zipped else ending).removeprefix(".")
+    if name not in known:
+        listed = ", ".join([*(f".{name}" for name in formats_of(commands)), *commands.suffixes])
+        lines = ", ".join(f".{name}.gz" for name in line_writers(commands))
+        raise ValueError(
+            f"{path}: unknown file ending; {commands.unit}s are written to {listed}; {lines}"
+        )
+    return name
 
 
 def check_output(path: str | Path, commands: DomainCommands, format: str | None = None) -> None:
@@ -62,10 +170,8 @@ def check_output(path: str | Path, commands: DomainCommands, format: str | None 
     if fills_folder(path, commands, format):
         _check_folder(Path(path))
         return
-    ending = Path(path).suffix.lower()
-    if format is None and ending not in commands.suffixes and ending[1:] not in FORMATS:
-        listed = ", ".join([*(f".{name}" for name in FORMATS), *commands.suffixes])
-        raise ValueError(f"{path}: unknown file ending; {commands.unit}s are written to {listed}")
+    format_of(path, commands, format)
+    commands.check_place(Path(path))
     check_file(Path(path))
 
 
@@ -89,7 +195,7 @@ def _numbered(path: Path) -> bool:
 def write_rows(
     path: str | Path,
     rows: Sequence[Row],
-    origin: Mapping[str, Any],
+    origin: Origin,
     commands: DomainCommands,
     format: str | None = None,
 ) -> Written:
@@ -100,7 +206,7 @@ def write_rows(
         rows: each with `text`. NaN and None are written as nothing.
         origin: `bundle`, `seed`, `command`, settings: anything JSON can hold.
         commands: the domain's, for its own formats.
-        format: one of `FORMATS`; by default the file's ending.
+        format: one of `formats_of`; by default the file's ending.
 
     Returns:
         How many items the file holds, and what became of the other rows.
@@ -111,84 +217,95 @@ def write_rows(
     """
     check_output(path, commands, format)
     target = Path(path)
-    ending = target.suffix.lower()
-    own = ending in commands.suffixes or fills_folder(path, commands)
-    if format is None and own and commands.write_items is not None:
+    own = fills_folder(path, commands, format)
+    chosen = "" if own else format_of(path, commands, format)
+    if (own or chosen in commands.suffixes) and commands.write_items is not None:
         written = commands.write_items(target, [dict(row) for row in rows], dict(origin))
         return Written.of(rows) if written is None else written
-    FORMATS[format or ending[1:]](target, rows, origin)
+    with replacing(target) as temporary:
+        write_to(temporary, rows, origin, commands, chosen, target.suffix.lower() == ".gz")
     return Written.of(rows)
 
 
-def _separated(path: Path, rows: Sequence[Row], origin: Mapping[str, Any], mark: str) -> None:
-    names, _ = columns(rows, "text")
-    every = [key for key in _ORIGIN if key in origin]
-    shown = [name for name in names if name not in every and name != "provenance"]
-    lines = _Lines()
-    writer = csv.writer(lines, delimiter=mark)
-    writer.writerow([*shown, *every, "provenance"])
-    for number, row in enumerate(rows):
-        told = "" if number else provenance(origin)
-        writer.writerow(
-            [*(_cell(row.get(name)) for name in shown), *(cell(origin[k]) for k in every), told]
-        )
-    write_whole(path, "".join(lines.written))
+def write_to(
+    path: Path,
+    rows: Iterable[Row],
+    origin: Origin,
+    commands: DomainCommands,
+    format: str,
+    zipped: bool = False,
+) -> None:
+    """Writes rows to a file in place; formats of lines take a stream in bounded memory.
 
-
-class _Lines:
-    """Rows of a csv writer, ended by a line feed alone.
-
-    Only a writer that ends them by both signs quotes a carriage return within a cell.
+    Args:
+        path: the file.
+        rows: each with `text`, a sequence or a stream.
+        origin: where they are from.
+        commands: the domain's.
+        format: one of `formats_of`.
+        zipped: whether lines are gzipped.
     """
-
-    def __init__(self) -> None:
-        self.written: list[str] = []
-
-    def write(self, line: str) -> None:
-        self.written.append(line.removesuffix("\r\n") + "\n")
-
-
-def _cell(value: object) -> str:
-    return value if isinstance(value, str) else cell(value)
-
-
-def _write_csv(path: Path, rows: Sequence[Row], origin: Mapping[str, Any]) -> None:
-    _separated(path, rows, origin, ",")
+    first = commands.text_column
+    if first != "text":
+        rows = _renamed(rows, first) if not isinstance(rows, Sequence) else [*_renamed(rows, first)]
+    if format == "parquet":
+        write_parquet(path, rows, origin, first)
+    elif format == "json":
+        found = {"provenance": clean(origin), f"{commands.unit}s": [clean(row) for row in rows]}
+        text = json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    else:
+        with _lines(path, zipped) as file:
+            line_writers(commands)[format](file, rows, origin, first)
 
 
-def _write_tsv(path: Path, rows: Sequence[Row], origin: Mapping[str, Any]) -> None:
-    _separated(path, rows, origin, "\t")
+def _renamed(rows: Iterable[Row], first: str) -> Iterator[Row]:
+    for row in rows:
+        yield {first if key == "text" else key: value for key, value in row.items()}
 
 
-def _write_jsonl(path: Path, rows: Sequence[Row], origin: Mapping[str, Any]) -> None:
-    every = {key: origin[key] for key in _ORIGIN if key in origin}
-    lines = []
-    for number, row in enumerate(rows):
-        told = {} if number else {"provenance": origin}
-        lines.append(json.dumps(clean({**row, **every, **told}), allow_nan=False) + "\n")
-    write_whole(path, "".join(lines))
+@contextmanager
+def _lines(path: Path, zipped: bool) -> Iterator[TextIO]:
+    """The file to write lines of text to, gzipped or not (without the time)."""
+    with path.open("wb") as file:
+        raw = gzip.GzipFile("", "wb", 6, file, mtime=0) if zipped else file
+        with io.TextIOWrapper(raw, encoding="utf-8", newline="") as text:
+            yield text
 
 
-def _write_txt(path: Path, rows: Sequence[Row], origin: Mapping[str, Any]) -> None:
-    lines = [f"# {provenance(origin)}", *(raw_line(str(row["text"])) for row in rows)]
-    write_whole(path, "".join(f"{line}\n" for line in lines))
+def write_parquet(path: Path, rows: Iterable[Row], origin: Origin, first: str = "text") -> None:
+    """Writes rows as one table; its columns are those of all rows, `first` before the others."""
+    import pyarrow as pa
+
+    listed = list(rows)
+    names, _ = columns(listed, first)
+    table = pa.table({name: pa.array([_exact(row.get(name)) for row in listed]) for name in names})
+    write_tables(path, [table], origin)
 
 
-def _write_parquet(path: Path, rows: Sequence[Row], origin: Mapping[str, Any]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "rows.parquet"
-        write_parquet(made, rows, origin)
-        write_whole(path, made.read_bytes())
+def _exact(value: object) -> object:
+    """The value as Arrow takes it: not rounded, not-a-number as nothing."""
+    import math
+
+    import numpy as np
+
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, float) and math.isfinite(value) else clean(value)
 
 
-FORMATS: dict[str, Callable[[Path, Sequence[Row], Mapping[str, Any]], None]] = {
-    "csv": _write_csv,
-    "tsv": _write_tsv,
-    "jsonl": _write_jsonl,
-    "txt": _write_txt,
-    "parquet": _write_parquet,
-}
-"""The output formats of every domain, by the ending of their files."""
+def write_tables(path: Path, tables: Iterable[pa.Table], origin: Origin) -> None:
+    """Writes tables of the same columns, at least one, one after the other as one file."""
+    import pyarrow.parquet as pq
+
+    stream = iter(tables)
+    first = next(stream)
+    schema = first.schema.with_metadata({b"provenance": provenance(origin).encode()})
+    # Python opens the file, whose errors say what the system said
+    with path.open("wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for table in itertools.chain([first], stream):
+            if len(table):
+                writer.write_table(table.replace_schema_metadata(schema.metadata))
 
 
 def shown_columns(commands: DomainCommands, scores: Mapping[str, object]) -> list[str]:
@@ -200,23 +317,6 @@ def ranked_columns(heads: Sequence[str], sort: str | None) -> list[str]:
     """The columns of a ranking's table: those given, and the score it ranks by, if another."""
     name = (sort or "").lstrip("+-")
     return [*heads, *([name] if name and name not in heads else [])]
-
-
-def number(value: object, form: str = ".3g") -> str:
-    """A number of a table; `-` for none."""
-    if isinstance(value, bool | int):
-        return str(value)
-    return "-" if not isinstance(value, float) or math.isnan(value) else format(value, form)
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns; the last one, the text, to the left."""
-    wide = [max([len(head), *(len(row[i]) for row in rows)]) for i, head in enumerate(heads[:-1])]
-    lines = [
-        "  ".join([*(f"{cell:>{w}}" for cell, w in zip(row[:-1], wide, strict=True)), row[-1]])
-        for row in (heads, *rows)
-    ]
-    return "\n".join(lines)
 
 
 def item_rows(

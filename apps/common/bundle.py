@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -20,11 +21,11 @@ import torch
 
 from apps.common.access import read_only, switched_off
 from apps.common.page import literal
-from apps.common.shell import TOGETHER
 from apps.common.turns import Turns
-from tvae_core.bundle import BundleError
+from apps.registry import TOGETHER
 from tvae_core.domain import Domain
 from tvae_core.space import LatentSpace
+from tvae_core.support.errors import BundleError
 
 ENVIRONMENT = "TVAE_BUNDLE"
 FOLDER_KEY = "bundle_folder"
@@ -42,12 +43,14 @@ class Workbench:
 
     `lock` is held for each small batch, so that sessions take turns instead of fighting for cores.
     `number` tells loadings apart: two folders may hold the same weights beside other files.
+    `key` gives what tells distinct items apart, of a canonical form.
     """
 
     space: LatentSpace
     lock: Turns
     folder: Path
     number: int = field(default_factory=count().__next__)
+    key: Callable[[str], str] = str
 
     @property
     def hash(self) -> str:
@@ -104,24 +107,31 @@ def stamp_of(folder: Path) -> tuple[int, ...]:
     return tuple(number for file in files for number in (file.st_mtime_ns, file.st_size))
 
 
-def open_workbench(folder: Path, domain: Domain) -> Workbench:
+def open_workbench(folder: Path, domain: Domain, key: Callable[[str], str] = str) -> Workbench:
     """Loads a bundle, once for all sessions and again when its files change.
+
+    Args:
+        folder: of the bundle.
+        domain: of the bundle.
+        key: what tells distinct items apart, of a canonical form.
 
     Raises:
         BundleError: the folder is missing, incomplete, damaged or of another domain.
     """
     if not folder.is_dir():
         raise BundleError(f"there is no bundle folder {folder}")
-    return _load(str(folder.resolve()), stamp_of(folder), domain.name, domain)
+    return _load(str(folder.resolve()), stamp_of(folder), domain.name, domain, key)
 
 
 @st.cache_resource(max_entries=MOST_LOADED, show_spinner=False)
-def _load(folder: str, stamp: tuple[int, ...], name: str, _domain: Domain) -> Workbench:
+def _load(
+    folder: str, stamp: tuple[int, ...], name: str, _domain: Domain, _key: Callable[[str], str]
+) -> Workbench:
     del stamp, name
     sys.setswitchinterval(SWITCH_SECONDS)
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, min(4, (os.cpu_count() or 2) // 2)))
-    return Workbench(LatentSpace.load(folder, _domain), Turns(), Path(folder))
+    return Workbench(LatentSpace.load(folder, _domain), Turns(), Path(folder), key=_key)
 
 
 def bundle_field(shipped: Path) -> None:

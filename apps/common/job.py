@@ -90,10 +90,10 @@ class Job:
                 texts = bench.space.decode(
                     codes,
                     setting,
-                    self.temperature,
-                    self.top_p,
-                    seed=self.seed,
                     first_row=start,
+                    temperature=self.temperature,
+                    top_p=self.top_p,
+                    seed=self.seed,
                     batch_size=count,
                     beams=bench.space.sample_beams if self.random else None,
                 )
@@ -137,7 +137,8 @@ def sampling_by_default(
     """A job of random samples as the bundle recommends them, but for the dial where it is given."""
     defaults = bench.space.defaults
     setting = float(defaults["sample_fidelity"]) if fidelity is None else fidelity
-    drawing = bench.space.drawing()
+    how = bench.space.sampling()
+    drawing = how.temperature, how.top_p
     return sampling(n, seed, "flow", setting, *drawing, bundle=bench.hash, **settings)
 
 

@@ -14,11 +14,9 @@ from typing import Any, Literal
 import streamlit as st
 
 from apps.common.access import admitted, ask
-from apps.registry import AppEntry
+from apps.registry import TOGETHER, AppEntry
 
-ICON = Path(__file__).parent / "molecules.png"
-TOGETHER = "_together"
-"""Session state: whether several apps run in one."""
+ICON = Path(__file__).parent / "pictures" / "icon.png"
 _importing = threading.Lock()
 """Held while an app's libraries are imported: two sessions at once may find them half imported."""
 
@@ -101,7 +99,7 @@ def ready(entry: AppEntry) -> bool:
         with _importing:
             from apps.common.bundle import bundle_field, explain_missing
             from apps.common.page import begin
-            from tvae_core.bundle import BundleError
+            from tvae_core.support.errors import BundleError
 
             parts = importlib.import_module(entry.parts)
         begin()

@@ -21,4 +21,5 @@ COMMANDS = DomainCommands(
     read_item=_domain.from_text,
     columns=("words", "title_case", "distinct_1", "has_number"),
     unit="headline",
+    module=__name__,
 )

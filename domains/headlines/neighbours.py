@@ -6,7 +6,7 @@ import sys
 
 from domains.headlines.commands import COMMANDS
 from tvae_core.cli.neighbours import neighbours_command
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.parser import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("neighbours", lambda: neighbours_command(COMMANDS)))

@@ -21,12 +21,14 @@ from torch import Tensor
 
 from domains.headlines.commands import COMMANDS
 from domains.headlines.topic_file import ABOUT, CODE_STREAM, TENSORS, Topics
+from tvae_core.cli.options import add_space_arguments, open_space, parser_for
+from tvae_core.cli.parser import positive_int, run_command
 from tvae_core.data.prepared import PreparedSet, TokenRows
 from tvae_core.decoding.dial import sigma_of
-from tvae_core.domain_commands import add_space_arguments, open_space, parser_for
 from tvae_core.space import LatentSpace, Samples
-from tvae_core.space.codec import Progress
-from tvae_core.support.command_line import Bar, CommandError, positive_int, run_command
+from tvae_core.space.space import Progress
+from tvae_core.support.errors import CommandError
+from tvae_core.support.progress import Bar
 from tvae_core.support.random_rows import normal_rows
 
 __all__ = ["Topics", "make_topics", "noisy", "sample_topic"]

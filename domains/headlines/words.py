@@ -13,7 +13,7 @@ from pathlib import Path
 from domains.headlines.text import words_of
 from tvae_core.data.known import KnownSet, readable_known
 from tvae_core.data.prepared import PreparedSet
-from tvae_core.support.command_line import Bar
+from tvae_core.support.progress import Bar
 
 WORDS_FILE = "words.bin"
 LEAST_HEADLINES = 2

@@ -54,4 +54,5 @@ COMMANDS = DomainCommands(
     suffixes=(".mid", ".musicxml", ".wav", ".png"),
     folders=True,
     measure=_measure,
+    module=__name__,
 )

@@ -1,12 +1,12 @@
-"""`python -m domains.midi.evaluate`: see `tvae_core.domain_commands.evaluate_command`."""
+"""`python -m domains.midi.evaluate`: see `tvae_core.cli.evaluate.evaluate_command`."""
 
 from __future__ import annotations
 
 import sys
 
 from domains.midi.commands import COMMANDS
-from tvae_core.domain_commands import evaluate_command
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.evaluate import evaluate_command
+from tvae_core.cli.parser import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("evaluate", lambda: evaluate_command(COMMANDS)))

@@ -20,7 +20,7 @@ from domains.midi.scoring.scores import score_items
 from domains.midi.scoring.similarity import score_or_none
 from tvae_core.evaluation.evaluate import PATH_STEPS, Plan
 from tvae_core.space import LatentSpace
-from tvae_core.space import paths as latent_ops
+from tvae_core.space.paths import path
 
 
 def measure(space: LatentSpace, texts: Sequence[str], plan: Plan) -> dict[str, float]:
@@ -63,7 +63,7 @@ def _walks(
         return {"mixing_pairs": 0.0}
     codes = space.encode([texts[i] for i in pairs] + [texts[half + i] for i in pairs])
     ends = zip(codes[: len(pairs)], codes[len(pairs) :], strict=True)
-    paths = torch.stack([latent_ops.path(a, b, PATH_STEPS, "slerp") for a, b in ends])
+    paths = torch.stack([path(a, b, PATH_STEPS, "slerp") for a, b in ends])
     follow, settings = space.follow(paths)
     decoded = [
         score_or_none(text)

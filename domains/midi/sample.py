@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from domains.midi.commands import COMMANDS
+from tvae_core.cli.parser import run_command
 from tvae_core.cli.sample import sample_command
-from tvae_core.support.command_line import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("sample", lambda: sample_command(COMMANDS)))

@@ -26,16 +26,12 @@ from torch.nn import functional as F
 
 from domains.mnist.pictures.images import pool, resample
 from domains.mnist.pictures.text import LEVELS, Levels, orientation_of, text_to_array
+from tvae_core.cli.parser import CommandParser, positive_int, run_command
 from tvae_core.data.prepared import PreparedSet
 from tvae_core.domain import DomainError, FloatArray
-from tvae_core.support.command_line import (
-    Bar,
-    CommandParser,
-    positive_int,
-    run_command,
-    use_threads,
-)
 from tvae_core.support.files import check_file, write_whole
+from tvae_core.support.machine import use_threads
+from tvae_core.support.progress import Bar
 
 WEIGHTS = Path(__file__).parent / "classifier.safetensors"
 """The trained network that ships with the domain."""

@@ -26,4 +26,5 @@ COMMANDS = DomainCommands(
     write_items=write_sheet,
     suffixes=(".png",),
     measure=measure,
+    module=__name__,
 )

@@ -6,7 +6,7 @@ import sys
 
 from domains.mnist.commands import COMMANDS
 from tvae_core.cli.optimise import optimise_command
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.parser import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("optimise", lambda: optimise_command(COMMANDS)))

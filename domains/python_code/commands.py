@@ -19,4 +19,5 @@ COMMANDS = DomainCommands(
     known=lambda bundle: known_of_bundle(bundle, DOMAIN),
     columns=("compiles", "names_bound", "depth", "length"),
     unit="line",
+    module=__name__,
 )

@@ -6,7 +6,7 @@ import sys
 
 from domains.python_code.commands import COMMANDS
 from tvae_core.cli.interpolate import interpolate_command
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.parser import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command("interpolate", lambda: interpolate_command(COMMANDS)))

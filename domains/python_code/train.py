@@ -1,12 +1,12 @@
-"""`python -m domains.python_code.train`: see `tvae_core.domain_commands.train_command`."""
+"""`python -m domains.python_code.train`: see `tvae_core.cli.train.train_command`."""
 
 from __future__ import annotations
 
 import sys
 
 from domains.python_code.commands import COMMANDS
-from tvae_core.domain_commands import train_command
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.parser import run_command
+from tvae_core.cli.train import train_command
 
 if __name__ == "__main__":
     sys.exit(run_command("train", lambda: train_command(COMMANDS)))

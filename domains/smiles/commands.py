@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from domains.smiles.chem.molecule import parse, plain_smiles
 from domains.smiles.chem.syntax import Problem
+from domains.smiles.chem.writers import WRITERS, check_place
 from domains.smiles.domain import BUNDLE, SmilesDomain
 from domains.smiles.novelty import KnownSet, plain_forms
+from domains.smiles.novelty import load_known as load_known
+from domains.smiles.reading.given import plain
 from domains.smiles.reference import reference_of_prepared_set
+from domains.smiles.tables import WALK_COLUMNS, AroundMolecule, walk_table
+from tvae_core.cli.parser import CommandParser
 from tvae_core.data.known import KNOWN_FILE, readable_known
 from tvae_core.data.prepared import PreparedSet
-from tvae_core.domain_commands import DomainCommands
-from tvae_core.evaluation.measures import Known
-from tvae_core.support.command_line import Bar, available_cores
+from tvae_core.domain import Known
+from tvae_core.domain_commands import DomainCommands, SearchHooks
+from tvae_core.sampling.hooks import Sampling
+from tvae_core.search.objective import Scores, Term
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 
 _STEREO = frozenset("@/\\")
 
@@ -37,17 +46,11 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
     print(f"collecting {len(texts):,} known molecules", file=sys.stderr)
     marked = [index for index, text in enumerate(texts) if _STEREO & set(text)]
     bar = Bar("without stereo", "molecule")
-    plain = plain_forms([texts[i] for i in marked], available_cores(), bar) if marked else []
-    for index, form in zip(marked, plain, strict=True):
+    forms = plain_forms([texts[i] for i in marked], available_cores(), bar) if marked else []
+    for index, form in zip(marked, forms, strict=True):
         texts[index] = form or texts[index]
     KnownSet.build(texts).save(path)
     return {KNOWN_FILE: path}
-
-
-def load_known(bundle: Path) -> KnownSet | None:
-    """The set of known molecules of a bundle; None if it has none."""
-    path = bundle / KNOWN_FILE
-    return KnownSet.load(path) if path.is_file() else None
 
 
 def known_of_bundle(bundle: Path) -> Known | None:
@@ -58,10 +61,50 @@ def known_of_bundle(bundle: Path) -> Known | None:
 
     def look(texts: Sequence[str]) -> list[bool]:
         mols = [parse(text) for text in texts]
-        plain = ["" if isinstance(mol, Problem) else plain_smiles(mol) for mol in mols]
-        return [bool(hit) for hit in found.contains(plain)]
+        forms = ["" if isinstance(mol, Problem) else plain_smiles(mol) for mol in mols]
+        return [bool(hit) for hit in found.contains(forms)]
 
     return look
+
+
+def _scores() -> Scores:
+    from domains.smiles.objectives import MoleculeScores
+
+    return MoleculeScores()
+
+
+def _add_constraints(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--alerts", default="none", help="catalogues no molecule may match, such as pains,brenk"
+    )
+    group.add_argument("--keep-scaffold", action="store_true", help="the start's Murcko scaffold")
+    group.add_argument("--scaffold", default=None, metavar="SMILES", help="substructure to keep")
+
+
+def _terms(args: argparse.Namespace, start: str | None) -> list[Term]:
+    from domains.smiles.objectives import terms_of
+
+    return terms_of(args.alerts, args.scaffold, args.keep_scaffold, start)
+
+
+def _add_benchmark(parser: CommandParser) -> None:
+    from domains.smiles.benchmark.similar_plogp import add_benchmark_arguments
+
+    add_benchmark_arguments(parser)
+
+
+def _run_benchmark(args: argparse.Namespace) -> int | None:
+    if args.benchmark is None:
+        return None
+    from domains.smiles.benchmark.similar_plogp import run_benchmark
+
+    return run_benchmark(args)
+
+
+def _sampling() -> Sampling:
+    from domains.smiles.sampling import MoleculeSampling
+
+    return MoleculeSampling(COMMANDS)
 
 
 COMMANDS = DomainCommands(
@@ -71,5 +114,23 @@ COMMANDS = DomainCommands(
     default_preset="smiles_base",
     extra=lambda folder: known_of_prepared_set(folder) | reference_of_prepared_set(folder),
     known=known_of_bundle,
+    plain=plain,
     unit="molecule",
+    text_column="smiles",
+    writers=WRITERS,
+    check_place=check_place,
+    sampling=_sampling,
+    module=__name__,
+    untold=("domain", "steps"),
+    walk_columns=WALK_COLUMNS,
+    walk_table=walk_table,
+    around=AroundMolecule(),
+    search=SearchHooks(
+        scores=_scores,
+        add_constraints=_add_constraints,
+        terms=_terms,
+        add_benchmark=_add_benchmark,
+        run_benchmark=_run_benchmark,
+        start_as_given=True,
+    ),
 )

@@ -1,6 +1,6 @@
 """`python -m domains.smiles.evaluate`: the toolkit's own evaluation, or the MOSES benchmark.
 
-python -m domains.smiles.evaluate [CKPT]            see `tvae_core.domain_commands.evaluate_command`
+python -m domains.smiles.evaluate [CKPT]            see `tvae_core.cli.evaluate.evaluate_command`
 python -m domains.smiles.evaluate --moses [CKPT]    see `domains.smiles.benchmark.moses.command`
 """
 
@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from domains.smiles.commands import COMMANDS
-from tvae_core.domain_commands import evaluate_command
-from tvae_core.support.command_line import hyphenated, run_command
+from tvae_core.cli.evaluate import evaluate_command
+from tvae_core.cli.parser import hyphenated, run_command
 
 NOTE = "With --moses: the MOSES benchmark; --moses --help lists its flags."
 

@@ -10,13 +10,14 @@ The set itself, its size and its file are `tvae_core.data.known`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Self
 
 from domains.smiles.chem.molecule import parse, plain_smiles
 from domains.smiles.chem.syntax import Problem
-from domains.smiles.parallel import CHEAP, Progress, Workers
 from tvae_core.data import known
 from tvae_core.data.known import text_hashes as text_hashes
+from tvae_core.support.workers import CHEAP, Progress, Workers
 
 
 def _plain_chunk(texts: Sequence[str]) -> list[str | None]:
@@ -53,3 +54,9 @@ class KnownSet(known.KnownSet):
         """The set of these molecules, whatever form their SMILES have; invalid ones are skipped."""
         forms = plain_forms(texts, jobs, progress)
         return cls.build(form for form in forms if form is not None)
+
+
+def load_known(bundle: Path) -> KnownSet | None:
+    """The set of known molecules of a bundle; None if it has none."""
+    path = bundle / known.KNOWN_FILE
+    return KnownSet.load(path) if path.is_file() else None

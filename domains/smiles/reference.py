@@ -14,16 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from domains.smiles.chem.distributions import Distributions
-from tvae_core.bundle import BundleError
+from tvae_core.cli.parser import CommandParser, positive_int, run_command
 from tvae_core.data.prepared import PreparedSet
-from tvae_core.support.command_line import (
-    Bar,
-    CommandParser,
-    available_cores,
-    positive_int,
-    run_command,
-)
+from tvae_core.support.errors import BundleError
 from tvae_core.support.files import json_text, sha256_file, write_whole
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 
 REFERENCE_FILE = "reference.json"
 MOLECULES = 100_000

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page, Request
+    from streamlit.testing.v1 import AppTest
 
 LOCAL = {"127.0.0.1", "localhost", None}
 FIRST_LOAD = 200_000
@@ -77,3 +78,19 @@ def open_page(page: Page, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).click()
     page.locator("h1").wait_for()
     settle(page)
+
+
+def html_of(app: AppTest) -> str:
+    """The HTML of a page that is driven without a browser."""
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def markdown_of(app: AppTest) -> str:
+    """Its Markdown."""
+    return " ".join(element.value for element in app.markdown)
+
+
+def said(app: AppTest) -> str:
+    """What it tells in notes, warnings and errors."""
+    told = [*app.info, *app.caption, *app.warning, *app.error]
+    return " ".join(element.value for element in told).replace("\\", "")

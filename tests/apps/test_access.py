@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from apps.common import access
 from apps.common.access import Throttle
+from tests.apps.browsing import said
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "correct horse ❤ battery"
@@ -88,7 +89,7 @@ def test_no_page_is_drawn_behind_the_password(
     monkeypatch.setenv(access.PASSWORD, SECRET)
     app = AppTest.from_file(str(ROOT / "apps" / "molecules.py"), default_timeout=250)
     app.session_state["_admitted"] = SECRET
-    app.switch_page("molecule_pages/optimise.py").run()
+    app.switch_page("items/pages/optimise.py").run()
     assert not app.exception
     assert [title.value for title in app.title] == ["Molecules"]
     assert [button.label for button in app.button] == ["Enter"]
@@ -181,11 +182,11 @@ def test_read_only_is_on_unless_it_is_off(
     assert access.at_most(100) == 100
 
 
-def said(app: AppTest) -> str:
-    return " ".join(element.value for element in [*app.info, *app.caption, *app.error])
+MOLECULES = pytest.mark.parametrize("entry", ["molecules"], indirect=True)
 
 
 @pytest.mark.slow
+@MOLECULES
 def test_read_only_batch_takes_no_upload_and_few_rows(
     opened: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +205,7 @@ def test_read_only_batch_takes_no_upload_and_few_rows(
 
 
 @pytest.mark.slow
+@MOLECULES
 def test_read_only_budgets_are_small_and_say_so(
     opened: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

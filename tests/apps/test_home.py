@@ -71,11 +71,11 @@ def test_app_behind_the_front_page_says_what_it_lacks(
     manifest.write_text('{"domain": "mnist"}')
     monkeypatch.setenv("TVAE_BUNDLE", str(tmp_path))
     app = AppTest.from_file(str(ROOT / "apps" / "home.py"), default_timeout=250).run()
-    app.switch_page("digit_pages/morph.py").run()
+    app.switch_page("digit/pages/morph.py").run()
     assert not app.exception
     assert [error.value.replace("\\", "") for error in app.error] == [
         f"No usable bundle: {tmp_path} is not a bundle: it has no config.json"
     ]
-    app.switch_page("molecule_pages/molecule.py").run()
+    app.switch_page("molecule/pages/compare.py").run()
     assert not app.exception
     assert not app.error

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from apps.common.bars import Bar, Cell, bars_html, cells_html, figures_html
+from apps.common.elements.bars import Bar, Cell, bars_html, cells_html, figures_html
 from apps.common.page import literal, plain_label
-from apps.item_parts import canvas
-from apps.music_parts import keyboard
+from apps.digit import canvas
+from apps.tune import keyboard
 from domains.midi.reading import read_music
 from tests.apps.browsing import FIRST_LOAD, Watch, settle
 from tvae_core.domain import DomainError
@@ -86,7 +86,7 @@ def test_title_of_an_uploaded_tune_is_shown_as_it_is() -> None:
 
     def script(title: str) -> None:
         from apps.common.bundle import open_workbench
-        from apps.music_parts import desk
+        from apps.tune import desk
         from domains.midi.domain import BUNDLE, MidiDomain
         from domains.midi.reading import Piece, read_music
 

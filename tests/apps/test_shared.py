@@ -1,34 +1,27 @@
-"""What sessions share: turns at a bundle, results kept for all, and no random numbers."""
+"""What sessions share: turns at a bundle, results kept for all."""
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.common import turns
 from apps.common.bundle import Workbench
-from apps.common.job import sampling
 from apps.common.kept import Kept, kept
 from apps.common.turns import Turns, waiting_for
-from apps.item_parts import facts
-from apps.item_parts.facts import read_items
-from apps.molecule_parts import facts as molecule_facts
-from apps.molecule_parts import search
-from domains.smiles import SmilesDomain
-from tvae_core.space import LatentSpace
-
-SHIPPED = Path(__file__).resolve().parents[2] / "domains" / "smiles" / "bundle"
+from apps.items import facts
+from apps.items.facts import read_items
+from apps.registry import app_named
+from tests.apps.items import bench_of
 
 
 @pytest.fixture(scope="module")
 def bench() -> Workbench:
-    return Workbench(LatentSpace.load(SHIPPED, SmilesDomain()), Turns(), SHIPPED)
+    return bench_of(app_named("molecules"))
 
 
 def test_turns_are_served_in_order() -> None:
@@ -122,24 +115,6 @@ def test_kept_results_are_of_their_arguments_and_too_large_ones_are_not_kept() -
     assert made[3:] == [(200, "a")] * 2
 
 
-def test_sessions_that_sample_at_once_each_get_their_seed(bench: Workbench) -> None:
-    seeds = range(4)
-
-    def run(seed: int) -> list[str]:
-        job = sampling(8, seed, "flow", 0.5, 1.0)
-        job.batch = 3
-        while job.running:
-            job.step(bench)
-        return job.texts
-
-    alone = [run(seed) for seed in seeds]
-    state = torch.random.get_rng_state()
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(run, seeds)) == alone
-    assert len({tuple(texts) for texts in alone}) == 4
-    assert torch.equal(torch.random.get_rng_state(), state)
-
-
 def test_items_are_kept_for_their_bundle_only(bench: Workbench) -> None:
     other = Workbench(bench.space, Turns(), bench.folder)
     assert other.number != bench.number
@@ -149,25 +124,6 @@ def test_items_are_kept_for_their_bundle_only(bench: Workbench) -> None:
     before = facts._items.total
     read_items(bench, ["C" * 30_000_000])
     assert facts._items.total <= max(before, facts.KEPT)
-
-
-def test_what_is_too_long_for_a_molecule_is_not_kept() -> None:
-    before = molecule_facts._facts_of.cache_info().currsize
-    assert not molecule_facts.facts_of("C" * 100_000).ok
-    assert molecule_facts._facts_of.cache_info().currsize == before
-
-
-def test_changed_atoms_of_a_search_that_ran_out_of_time_are_not_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    pair = ("CCO", "CCCCCO")
-    monkeypatch.setattr(search, "_changed", Kept(10, lambda key, atoms: 1))
-    with monkeypatch.context() as busy:
-        busy.setattr(search, "_find_changed", lambda start, smiles: ((5,), False))
-        assert search.changed_atoms(*pair) == (5,)
-    whole = search.changed_atoms(*pair)
-    assert len(whole) == 3
-    assert search._changed.get(pair) == whole
 
 
 @pytest.mark.slow

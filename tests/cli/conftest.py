@@ -16,21 +16,25 @@ import pytest
 from rdkit import Chem
 
 from data_prep import smiles as prep
-from domains.smiles import interpolate, neighbours, optimise, sample
 from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
+from tvae_core.cli.evaluate import evaluate_command
+from tvae_core.cli.interpolate import interpolate_command
+from tvae_core.cli.neighbours import neighbours_command
+from tvae_core.cli.optimise import optimise_command
+from tvae_core.cli.parser import run_command
 from tvae_core.cli.refine import refine_command
-from tvae_core.domain_commands import evaluate_command, train_command
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.sample import sample_command
+from tvae_core.cli.train import train_command
 
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": lambda argv: train_command(COMMANDS, argv),
     "refine": lambda argv: refine_command(COMMANDS, argv),
     "evaluate": lambda argv: evaluate_command(COMMANDS, argv),
-    "sample": sample.main,
-    "interpolate": interpolate.main,
-    "neighbours": neighbours.main,
-    "optimise": optimise.main,
+    "sample": lambda argv: sample_command(COMMANDS, argv),
+    "interpolate": lambda argv: interpolate_command(COMMANDS, argv),
+    "neighbours": lambda argv: neighbours_command(COMMANDS, argv),
+    "optimise": lambda argv: optimise_command(COMMANDS, argv),
 }
 
 CORES = ["c1ccc({})cc1", "C1CCN({})CC1", "CC(=O)N{}", "c1ccc2c(c1)cc({})[nH]2", "O=C(O){}"]

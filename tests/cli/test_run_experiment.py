@@ -15,7 +15,8 @@ from domains import run_experiment as module
 from domains.run_experiment import GONE, domain_of, read_names, run_experiment
 from run_experiment import prepare
 from tests.data_prep.test_python_code import SOURCE
-from tvae_core.support.command_line import CommandError, run_command
+from tvae_core.cli.parser import run_command
+from tvae_core.support.errors import CommandError
 
 _FLAGS = """
     --d_model 32 --n_heads 2 --d_ff 48 --encoder_blocks 1_1 --decoder_layers 1 --latent_size 8

@@ -134,7 +134,7 @@ def test_raw_streams_the_same_strings(command: Command, bundle: Path, tmp_path: 
         (("-n", 60_000, "-o", "x.csv", "--sort", "qed"), "--top K"),
         (("-n", 60_000, "-o", "x.csv", "--rejected", "y.csv"), "--rejected is not for long runs"),
         (("--resume", "-o", "x.csv", "--stability", 2), "--stability is not for long runs"),
-        (("--workers", 2, "-o", "x.json"), "a long run writes csv, parquet, smi, sdf"),
+        (("--workers", 2, "-o", "x.json"), "a long run writes csv, tsv, jsonl, txt, smi, sdf"),
         (("--engine", "spark", "-o", "x.csv"), "invalid choice"),
         (("--workers", 1, "-o", "x.xlsx"), "unknown file ending"),
     ],

@@ -25,7 +25,7 @@ KILLED = """
 import os, signal, sys
 from domains.smiles.commands import COMMANDS
 from tvae_core.training import tracking
-from tvae_core.domain_commands import train_command
+from tvae_core.cli.train import train_command
 
 done = tracking.ProgressLog.on_step_end
 

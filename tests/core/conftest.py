@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.domain import DomainError, Rendered, Verdict
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.prior import PriorSet
@@ -269,8 +269,8 @@ def go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Any]:
     """`go(folder, **flags)`: a run on forty strings, evaluated at few settings."""
-    from tvae_core.evaluation.card import model_card
     from tvae_core.evaluation.evaluate import evaluate
+    from tvae_core.evaluation.tables import model_card
     from tvae_core.training.presets import merge
     from tvae_core.training.run import train
 

@@ -12,10 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tvae_core.bundle import FILES, BundleError, load_bundle, save_bundle
+from tvae_core.bundle import FILES, load_bundle, save_bundle
 from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space import LatentSpace
+from tvae_core.support.errors import BundleError
 from tvae_core.support.files import sha256_file
 
 ODD: list[Any] = [[1], {"sample_fidelity": "high"}, {"sample_fidelity": None}]

@@ -44,6 +44,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 
 
+OF_EXTRAS = {"tvae_core.space.transformer"}
+"""Modules that stand on a library of an extra of their own: scikit-learn, of `evaluate`."""
+
+
 def hidden(extras: Iterable[str]) -> list[str]:
     """Top-level modules of the distributions that would not be installed."""
     present = installed_by(requirements(extras)) | {"pip", "setuptools", "wheel", "tvae-toolkit"}
@@ -59,9 +63,9 @@ def modules_of(package: str) -> list[str]:
     for path in sorted((ROOT / package).rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         script = path.stem == "__main__" or (
-            parts[0] == "apps" and (len(parts) == 2 or parts[1].endswith("_pages"))
+            parts[0] == "apps" and (len(parts) == 2 or "pages" in parts[:-1])
         )
-        if not script:
+        if not script and ".".join(parts) not in OF_EXTRAS:
             names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     return names
 

@@ -25,11 +25,10 @@ from transformers import PreTrainedTokenizerFast, TrainerCallback, TrainerState
 
 from tests.fp64 import in_fp64
 from tvae_core.data.prepared import TokenRows
-from tvae_core.data.stream import Stream
-from tvae_core.data.stream_files import Source
+from tvae_core.data.stream import Source, Stream
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 from tvae_core.support.files import json_text
 from tvae_core.training.run_folder import last_checkpoint
 from tvae_core.training.set_up import make_trainer
@@ -110,7 +109,7 @@ def main(
     model = trainer.accelerator.unwrap_model(trainer.model)
     lines = [line for line in trainer.state.log_history if "reconstruction" in line]
     weights = {name: value.clone() for name, value in model.state_dict().items()}
-    if across.finish():
+    if collectives.finish():
         save_file(weights, folder / "weights.safetensors")
         (folder / "lines.json").write_text(json_text(lines))
 

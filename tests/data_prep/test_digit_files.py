@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import mnist
 from data_prep.common import sha256_file
-from data_prep.digit_copies import affine, moved_copies
+from data_prep.mnist import command as mnist
+from data_prep.mnist.copies import affine, moved_copies
 from domains.mnist.pictures.images import to_levels
 from domains.mnist.pictures.text import array_to_text, orientation_of
 from tests.data_prep.test_mnist import PER_LABEL, SMALL, loaded

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_prep import headlines, python_code, smiles
+from data_prep import python_code, smiles
 from data_prep.common import PrepError, sha256_file
 from data_prep.earlier import hold_out
 from data_prep.fetch import WheelSource
+from data_prep.headlines import command as headlines
 from data_prep.prepared import split_rows
 from domains.headlines.domain import HeadlinesDomain
 from domains.python_code.domain import PythonDomain

@@ -13,8 +13,9 @@ from data_prep.smiles import main as prepare
 from domains.smiles import SmilesDomain
 from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
-from tvae_core.data.prepared import PreparedSet, PreparedSetError
-from tvae_core.domain_commands import train_command
+from tvae_core.cli.train import train_command
+from tvae_core.data.prepared import PreparedSet
+from tvae_core.support.errors import PreparedSetError
 from tvae_core.support.features import FeatureBasis
 
 

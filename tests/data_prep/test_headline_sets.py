@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import headlines
+from data_prep.headlines import command as headlines
 
 TITLES = [
     f"{who} {what} {where}"

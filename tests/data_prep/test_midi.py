@@ -11,8 +11,8 @@ from pathlib import Path
 import music21
 import pytest
 
-from data_prep.midi import keep_together, main
-from data_prep.midi_corpus import (
+from data_prep.midi.command import keep_together, main
+from data_prep.midi.corpus import (
     CHORALES,
     MELODIES,
     READING,
@@ -23,7 +23,7 @@ from data_prep.midi_corpus import (
     stored,
     texts_of,
 )
-from data_prep.midi_windows import body, cut, distinct_tunes, melodies, windows
+from data_prep.midi.windows import body, cut, distinct_tunes, melodies, windows
 from domains.midi.notation import (
     MAX_BARS,
     MAX_CHARACTERS,

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from datasets import DatasetDict, load_from_disk
 
-from data_prep import mnist
 from data_prep.common import sha256_file
-from data_prep.digit_files import Digits
 from data_prep.fetch import DIGITS, WheelSource
+from data_prep.mnist import command as mnist
+from data_prep.mnist.files import Digits
 from domains.mnist.domain import shipped_examples
 from domains.mnist.pictures.images import to_levels
 from domains.mnist.pictures.text import orientation_of, text_to_array

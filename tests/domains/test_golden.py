@@ -29,7 +29,7 @@ from data_prep.prepared import Items, write_prepared
 from domains.registry import DOMAINS, commands_of
 from tests.fp64 import in_fp64
 from tvae_core.data.byte_pair import build_byte_pair
-from tvae_core.evaluation.card import model_card
+from tvae_core.evaluation.tables import model_card
 from tvae_core.training.presets import CORE_PRESETS, merge
 from tvae_core.training.run import train
 

@@ -31,10 +31,11 @@ KINDS = ("cpu", "file", "part")
 
 def sample(arguments: Sequence[str]) -> int:
     """`python -m domains.smiles.sample` in this process; the exit code."""
-    from domains.smiles.sample import main as command
-    from tvae_core.support.command_line import run_command
+    from domains.smiles.commands import COMMANDS
+    from tvae_core.cli.parser import run_command
+    from tvae_core.cli.sample import sample_command
 
-    return run_command("sample", lambda: command(list(arguments)))
+    return run_command("sample", lambda: sample_command(COMMANDS, list(arguments)))
 
 
 def molecules(file: Path) -> list[str]:
@@ -75,7 +76,7 @@ class Sampling:
 
         def sign() -> bool:
             """Whether there is an even number of parts, which changes with every one."""
-            return len(list(parts.glob("part-*"))) % 2 == 0
+            return len([*parts.glob("part-*"), *parts.glob(".part-*")]) % 2 == 0
 
         log = output.with_suffix(".log")
         return run_child(
@@ -142,7 +143,7 @@ class Sampling:
             place = "after the output was there"
         elif (parts / output.name).exists():
             place = "while the output was written"
-        elif list(parts.glob("part-*.tmp")):
+        elif list(parts.glob(".part-*.tmp")):
             place = "while a part was written"
         else:
             place = "between parts" if made else "before the first part"

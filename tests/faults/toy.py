@@ -65,8 +65,8 @@ def draw_no_report() -> None:
 
 def train(data: Path, run: Path, **flags: Any) -> int:
     """The training command on the toy set; the exit code."""
-    from tvae_core.evaluation.card import model_card
-    from tvae_core.support.command_line import run_command
+    from tvae_core.cli.parser import run_command
+    from tvae_core.evaluation.tables import model_card
     from tvae_core.training.presets import merge
     from tvae_core.training.run import train as real_train
 

@@ -68,7 +68,8 @@ def bundle_seeds() -> Sequence[bytes]:
 
 
 def _start_bundle(folder: Path) -> Read:
-    from tvae_core.bundle import BundleError, load_bundle
+    from tvae_core.bundle import load_bundle
+    from tvae_core.support.errors import BundleError
     from tvae_core.support.files import sha256_file
 
     good = make_bundle(folder)

@@ -137,8 +137,8 @@ def _start_expression(folder: Path) -> Read:
 
 def _start_limits(folder: Path) -> Read:
     from domains.smiles.chem.alerts import resolve_catalogs
-    from domains.smiles.funnel_types import FunnelOptions
     from domains.smiles.objectives import parse_objectives
+    from tvae_core.sampling.funnel import Wanted
     from tvae_core.search.limits import bounds_of, check_window, parse_limits, window_text
 
     def read(data: bytes) -> bool:
@@ -148,7 +148,7 @@ def _start_limits(folder: Path) -> Read:
             check_window(low, high)
             window_text(low, high)
             resolve_catalogs(",".join(parts[2:3]))
-            FunnelOptions(minimum=low, maximum=high, sort=parts[3] if len(parts) > 3 else None)
+            Wanted(low, high, sort=parts[3] if len(parts) > 3 else None).check(NAMES)
             parse_objectives(["qed"], bounds=bounds_of(low, high), similarity=0.0)
         except ValueError:
             return False

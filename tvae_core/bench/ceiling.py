@@ -14,7 +14,8 @@ import torch
 from tvae_core.bench.architecture import int_list, use_machine
 from tvae_core.bench.record import Record, record_table
 from tvae_core.bench.steps import seconds
-from tvae_core.support.command_line import Bar, CommandParser, positive_int
+from tvae_core.cli.parser import CommandParser, positive_int
+from tvae_core.support.progress import Bar
 
 SIZES = (1024, 1536, 2048, 3072, 4096)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

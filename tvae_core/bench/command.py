@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 
 from tvae_core.bench.record import write_records
-from tvae_core.support.command_line import BAD_USAGE, CommandError, CommandParser, run_command
+from tvae_core.cli.parser import CommandParser, run_command
+from tvae_core.support.errors import BAD_USAGE, CommandError
 from tvae_core.support.files import check_file
 
 COMMANDS = {

@@ -19,6 +19,9 @@ from typing import Any
 import torch
 
 from tvae_core.bench.architecture import (
+    CHECKPOINTED,
+    ROWS,
+    Row,
     add_architecture_arguments,
     architecture_name,
     check_settings,
@@ -27,9 +30,10 @@ from tvae_core.bench.architecture import (
 )
 from tvae_core.bench.memory import GIB, StepMemory, StepMeter
 from tvae_core.bench.record import Record, aligned
-from tvae_core.bench.rows import CHECKPOINTED, ROWS, Row
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.model.config import TVAEConfig
-from tvae_core.support.command_line import BAD_USAGE, Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.errors import BAD_USAGE, CommandError
+from tvae_core.support.progress import Bar
 from tvae_core.training.presets import TrainSettings
 
 LARGEST = 1 << 20

@@ -26,10 +26,12 @@ from tvae_core.bench.architecture import (
 from tvae_core.bench.ceiling import DTYPES
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import Batch, autocast, padded, random_rows, synchronise
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.support.machine import multiplies_bf16_fast
+from tvae_core.support.progress import Bar
 from tvae_core.training.optimizers import MuonWithAdamW
 from tvae_core.training.presets import TrainSettings
 

@@ -14,7 +14,8 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
-from tvae_core.support.command_line import Bar, CommandError
+from tvae_core.support.errors import CommandError
+from tvae_core.support.progress import Bar
 
 
 class Worker:

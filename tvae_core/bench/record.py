@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tvae_core.support.files import json_text, write_whole
+from tvae_core.support.table import text_table
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,12 @@ def record_table(records: Sequence[Record]) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as text: the first column to the left, the others to the right."""
+    """Rows of cells as text: the first column to the left, the others to the right.
+
+    Columns that are empty below their heads are left out.
+    """
     used = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
-    widths = {i: max(len(row[i]) for row in rows) for i in used}
-    return "\n".join(
-        "  ".join(row[i].ljust(widths[i]) if i == 0 else row[i].rjust(widths[i]) for i in used)
-        for row in rows
-    )
+    return text_table([[row[i] for i in used] for row in rows], "<>" if 0 in used else ">")
 
 
 def number(value: float) -> str:

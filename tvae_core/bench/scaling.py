@@ -28,16 +28,17 @@ from tvae_core.bench.architecture import (
     train_settings_of,
     use_machine,
 )
-from tvae_core.bench.memory import StepMeter
-from tvae_core.bench.peak import tracked_peak
+from tvae_core.bench.memory import StepMeter, tracked_peak
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import OurStep, padded, random_rows, seconds
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.decoding.generate import decode_latents
 from tvae_core.evaluation.plots import plot_format
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, write_whole
+from tvae_core.support.progress import Bar
 
 TARGET = 1.1
 """Exponent that a windowed decoder has to stay below, from 512 tokens to 8,192."""

@@ -1,7 +1,4 @@
-"""`python -m domains.<name>.evaluate [CKPT]`: the benchmark as tables, JSON, pictures and a report.
-
-What every domain shares; `tvae_core.domain_commands.evaluate_command` calls it.
-"""
+"""`python -m domains.<name>.evaluate [CKPT]`: the benchmark as tables, JSON, pictures, a page."""
 
 from __future__ import annotations
 
@@ -11,20 +8,20 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tvae_core.data.prepared import PreparedSet
-from tvae_core.domain import Domain
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.cli.options import (
     add_beams_argument,
     add_cycles_argument,
     add_space_arguments,
     open_space,
     parser_for,
 )
-from tvae_core.evaluation.classify import MOST_TRAIN, can_classify
+from tvae_core.cli.parser import CommandParser, positive_int
+from tvae_core.data.prepared import PreparedSet
+from tvae_core.domain import Domain
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.evaluation.evaluate import Evaluation, Plan, evaluate
 from tvae_core.evaluation.intervals import with_bounds
-from tvae_core.evaluation.labelled import HeldOut, has_labels, pick, probe, why_no_probe
+from tvae_core.evaluation.labels import MOST_TRAIN, HeldOut, has_labels, pick, probe, why_no_probe
 from tvae_core.evaluation.latent_map import LatentMap, draw_map
 from tvae_core.evaluation.measures import fitting
 from tvae_core.evaluation.plots import draw_page, plot_format
@@ -33,14 +30,16 @@ from tvae_core.evaluation.showcase import make_showcase
 from tvae_core.evaluation.tables import dial_table, geometry_table
 from tvae_core.model.prior import PRIORS
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, json_text, write_whole
+from tvae_core.support.machine import has_scikit_learn
+from tvae_core.support.progress import Bar
 
 SHOWN = 48
 """Most reconstructions and most samples in a report."""
 
 
-def run_evaluation(
+def evaluate_command(
     commands: DomainCommands, argv: Sequence[str] | None = None, note: str = ""
 ) -> int:
     """Measures a bundle on held-out data.
@@ -185,7 +184,7 @@ def _check(args: argparse.Namespace) -> None:
             plot_format(Path(out))
     if args.report and Path(args.report).suffix.lower() not in (".html", ".htm"):
         raise CommandError(f"{args.report}: a report is written as .html", 2)
-    if args.probe and not can_classify():
+    if args.probe and not has_scikit_learn():
         raise CommandError("--probe needs scikit-learn: pip install scikit-learn", 2)
 
 

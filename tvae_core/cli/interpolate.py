@@ -9,29 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from tvae_core.cli.arguments import read_item, split_items
-from tvae_core.cli.telling import check_ends, ends_kept
-from tvae_core.domain import FloatArray, Verdict
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.cli.options import (
     add_run_arguments,
     add_walk_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
+    read_items,
+    split_items,
 )
+from tvae_core.cli.telling import check_ends, ends_kept
+from tvae_core.domain import FloatArray, Verdict
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.rows import (
     add_output_arguments,
     check_output,
     item_rows,
-    number,
-    table,
     write_rows,
 )
 from tvae_core.space.similarity import Similarity, similarity_of
 from tvae_core.space.space import LatentSpace, PathPoint
 from tvae_core.space.walk import walk
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
+from tvae_core.support.table import shown, text_table
 
 _ABOUT = """The way from one {unit} to another, both ends included.
 
@@ -58,8 +58,8 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
     args.bundle, given = read_checkpoint_first([*args.items, *after], 2, commands)
     if args.steps < 2:
         raise CommandError(f"--steps must be at least 2, not {args.steps}", 2)
-    a = read_item(commands, given[0], "A", args.bundle)
-    b = read_item(commands, given[1], "B", args.bundle)
+    named = dict(zip("AB", given, strict=True))
+    (a, _), (b, _) = read_items("interpolate", commands, named, args.bundle)
     if args.output:
         check_output(args.output, commands, args.format)
     space = open_space(args, commands.domain)
@@ -68,10 +68,13 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
     decoded = points[0].text, points[-1].text
     kept = check_ends(commands, space, (a, b), decoded, args.fidelity)
     rows = _rows(commands, space, points, verdicts, (a, b))
-    print(_table(rows, commands))
-    print(_summary(verdicts, (a, b)) + ends_kept(kept))
+    if commands.walk_table is not None:
+        print(commands.walk_table(rows))
+    else:
+        print(_table(rows, commands))
+        print(_summary(verdicts, (a, b)) + ends_kept(kept))
     if args.output:
-        origin = {
+        told = {
             "bundle": space.bundle.hash,
             "seed": args.seed,
             "command": "interpolate",
@@ -86,7 +89,8 @@ def interpolate_command(commands: DomainCommands, argv: Sequence[str] | None = N
             "beams": space.beams,
             "cycles": space.cycles,
         }
-        written = write_rows(args.output, rows, origin, commands, args.format)
+        rows = [{name: row[name] for name in commands.walk_columns or row} for row in rows]
+        written = write_rows(args.output, rows, commands.origin(told), commands, args.format)
         print(written.line(commands.unit, args.output), file=sys.stderr)
     return 0
 
@@ -111,6 +115,8 @@ def _rows(
 ) -> list[dict[str, Any]]:
     forms = [v.canonical or p.text for v, p in zip(verdicts, points, strict=True)]
     measure = similarity_of(space)
+    named = "name" in commands.walk_columns
+    more = {"name": [f"step-{number + 1}" for number in range(len(forms))]} if named else {}
     return item_rows(
         forms,
         commands.domain.score(forms),
@@ -121,6 +127,7 @@ def _rows(
         valid=[verdict.ok for verdict in verdicts],
         reason=[verdict.reason for verdict in verdicts],
         character=[None if v.position is None else v.position + 1 for v in verdicts],
+        **more,
     )
 
 
@@ -129,9 +136,9 @@ def _table(rows: Sequence[dict[str, Any]], commands: DomainCommands) -> str:
     for row in rows:
         note = "" if row["valid"] else f"   ({row['reason']})"
         setting = "auto" if math.isnan(row["fidelity"]) else f"{row['fidelity']:.2f}"
-        likes = [number(row[f"similarity_to_{end}"], ".2f") for end in "ab"]
+        likes = [shown(row[f"similarity_to_{end}"], ".2f") for end in "ab"]
         lines.append([f"{row['t']:.2f}", setting, *likes, commands.show(row["text"]) + note])
-    return table(["t", "fidelity", "to A", "to B", commands.unit], lines)
+    return text_table([["t", "fidelity", "to A", "to B", commands.unit], *lines], ">>>>-")
 
 
 def _summary(verdicts: Sequence[Verdict], items: Sequence[str]) -> str:

@@ -5,30 +5,34 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from tvae_core.cli.arguments import read_item, split_items
-from tvae_core.cli.telling import check_back
-from tvae_core.domain_commands import (
-    DomainCommands,
+from tvae_core.cli.options import (
     add_beams_argument,
     add_fidelity_argument,
     add_run_arguments,
     open_space,
     parser_for,
     read_checkpoint_first,
+    read_items,
+    split_items,
 )
+from tvae_core.cli.parser import positive_int
+from tvae_core.cli.telling import check_back
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.rows import (
     add_output_arguments,
     check_output,
     item_rows,
-    number,
     shown_columns,
-    table,
     write_rows,
 )
 from tvae_core.space.paths import check_radius
 from tvae_core.space.similarity import similarity_of
-from tvae_core.support.command_line import Bar, CommandError, positive_int
+from tvae_core.space.space import LatentSpace
+from tvae_core.support.errors import CommandError
+from tvae_core.support.progress import Bar
+from tvae_core.support.table import shown, text_table
 
 _ABOUT = """The {unit}s that codes around the code of one decode to, the most similar first.
 
@@ -50,6 +54,8 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
     parser.add_argument("--radius", type=float, default=0.5)
     add_fidelity_argument(parser, "that of the radius")
     add_beams_argument(parser)
+    if commands.around is not None:
+        commands.around.add_arguments(parser)
     add_output_arguments(parser, commands)
     add_run_arguments(parser)
     before, after = split_items(argv)
@@ -58,49 +64,65 @@ def neighbours_command(commands: DomainCommands, argv: Sequence[str] | None = No
     if args.fidelity == "auto":
         raise CommandError("--fidelity auto is for sample and interpolate; give a number", 2)
     check_radius(args.radius)
-    centre = read_item(commands, item, "ITEM", args.bundle)
+    ((centre, _),) = read_items("neighbours", commands, {"ITEM": item}, args.bundle)
     if args.output:
         check_output(args.output, commands, args.format)
-    domain = commands.domain
-    space = open_space(args, domain)
+    if commands.around is not None:
+        commands.around.check(args)
+    space = open_space(args, commands.domain)
     bar = Bar("decode", commands.unit)
     found = space.neighbours(centre, args.n, args.radius, args.seed, args.fidelity, bar)
     check_back("neighbours", commands, space, {"ITEM": centre})
-    verdicts = domain.check(found.texts)
-    pairs = zip(found.texts, verdicts, strict=True)
-    counts = Counter(text if v.canonical is None else v.canonical for text, v in pairs if v.ok)
-    texts = list(counts)
-    known = commands.known(space.bundle.path)
-    more = {} if known is None else {"novel": [not hit for hit in known(texts)]}
-    likeness = similarity_of(space)(texts, [centre] * len(texts)).tolist()
-    rows = item_rows(
-        texts, domain.score(texts), similarity=likeness, count=list(counts.values()), **more
-    )
-    rows.sort(key=lambda row: -row["similarity"] if row["similarity"] == row["similarity"] else 1)
-    print(f"valid {counts.total()} of {args.n}, {len(rows)} distinct")
-    heads = shown_columns(commands, dict.fromkeys(domain.score([])))
-    lines = [
-        [
-            number(row["similarity"], ".3f"),
-            str(row["count"]),
-            *(number(row[name]) for name in heads),
-            commands.show(row["text"]),
-        ]
-        for row in rows
-    ]
-    print("\n" + table(["similarity", "times", *heads, commands.unit], lines))
+    if commands.around is not None:
+        rows, shown = commands.around(space, centre, found.texts, args)
+    else:
+        rows, shown = _around(commands, space, centre, found.texts)
+    print(shown)
     if args.output:
-        origin = {
+        told = {
             "bundle": space.bundle.hash,
             "seed": args.seed,
             "command": "neighbours",
-            "domain": domain.name,
+            "domain": commands.domain.name,
             "centre": centre,
             "n": args.n,
             "radius": args.radius,
             "fidelity": found.fidelity,
             "beams": space.beams,
         }
-        written = write_rows(args.output, rows, origin, commands, args.format)
+        written = write_rows(args.output, rows, commands.origin(told), commands, args.format)
         print(written.line(commands.unit, args.output), file=sys.stderr)
     return 0
+
+
+def _around(
+    commands: DomainCommands, space: LatentSpace, centre: str, texts: Sequence[str]
+) -> tuple[list[dict[str, Any]], str]:
+    """The distinct valid items, the most similar first, each with how often it came; the table."""
+    domain = commands.domain
+    pairs = zip(texts, domain.check(texts), strict=True)
+    counts = Counter(text if v.canonical is None else v.canonical for text, v in pairs if v.ok)
+    items = list(counts)
+    known = commands.known(space.bundle.path)
+    more = {} if known is None else {"novel": [not hit for hit in known(items)]}
+    likeness = similarity_of(space)(items, [centre] * len(items)).tolist()
+    rows = item_rows(
+        items, domain.score(items), similarity=likeness, count=list(counts.values()), **more
+    )
+    rows.sort(key=lambda row: -row["similarity"] if row["similarity"] == row["similarity"] else 1)
+    heads = shown_columns(commands, dict.fromkeys(domain.score([])))
+    lines = [
+        [
+            shown(row["similarity"], ".3f"),
+            str(row["count"]),
+            *(shown(row[name]) for name in heads),
+            commands.show(row["text"]),
+        ]
+        for row in rows
+    ]
+    return rows, (
+        f"valid {counts.total()} of {len(texts)}, {len(rows)} distinct\n\n"
+        + text_table(
+            [["similarity", "times", *heads, commands.unit], *lines], ">>" + ">" * len(heads) + "-"
+        )
+    )

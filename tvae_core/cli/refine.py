@@ -13,16 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tvae_core.domain_commands import (
-    DomainCommands,
-    add_space_arguments,
-    dial_table,
-    open_space,
-    parser_for,
-)
-from tvae_core.evaluation.card import model_card
-from tvae_core.support.command_line import Bar, CommandError
+from tvae_core.cli.options import add_space_arguments, open_space, parser_for
+from tvae_core.domain_commands import DomainCommands
+from tvae_core.evaluation.tables import dial_table, model_card
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_parent
+from tvae_core.support.progress import Bar
 
 if TYPE_CHECKING:
     from tvae_core.data.prepared import TokenRows
@@ -137,7 +133,7 @@ def refine(space: LatentSpace, rows: TokenRows, settings: RefineSettings, seed: 
     from transformers import TrainingArguments
 
     from tvae_core.training import refine as core
-    from tvae_core.training.fit import encode_rows
+    from tvae_core.training.run import encode_rows
     from tvae_core.training.set_up import wants_bf16
     from tvae_core.training.tracking import ProgressLog
 

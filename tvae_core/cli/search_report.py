@@ -82,11 +82,11 @@ def summary(search: Search, targets: Sequence[str], show: Callable[[str], str] =
     return line
 
 
-def rows_of(calls: Sequence[Call], key: str = "text") -> list[dict[str, object]]:
-    """Items as rows of a file, their texts under `key`."""
+def rows_of(calls: Sequence[Call]) -> list[dict[str, object]]:
+    """Items as rows of a file."""
     return [
         {
-            key: call.text,
+            "text": call.text,
             "score": call.score,
             "feasible": call.feasible,
             "violation": call.violation,
@@ -98,9 +98,9 @@ def rows_of(calls: Sequence[Call], key: str = "text") -> list[dict[str, object]]
     ]
 
 
-def history_rows(search: Search, key: str = "text") -> list[dict[str, object]]:
+def history_rows(search: Search) -> list[dict[str, object]]:
     """Every call as a row, with the best score so far."""
-    rows = rows_of(search.calls, key)
+    rows = rows_of(search.calls)
     for row, best in zip(rows, search.history_best().tolist(), strict=True):
         row["best_so_far"] = best
     return rows

@@ -13,13 +13,15 @@ from types import FrameType
 
 from tqdm import tqdm
 
-from tvae_core.domain_commands import add_fidelity_argument
+from tvae_core.cli.options import add_fidelity_argument
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.search.search import DECODES, METHODS, Search
 from tvae_core.search.state import STATE
 from tvae_core.search.types import Objective
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.command_line import Bar, CommandError, CommandParser, positive_int
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_parent
+from tvae_core.support.progress import Bar
 from tvae_core.support.words import one_line
 
 SAVE_SECONDS = 5.0

@@ -31,10 +31,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tvae_core.support.files import write_whole
+from tvae_core.support.progress import Bar
 
 if TYPE_CHECKING:
-    from tvae_core.domain import Domain
-    from tvae_core.evaluation.measures import Known
+    from tvae_core.domain import Domain, Known
 
 KNOWN_FILE = "known.bin"
 MAGIC = b"SMIKNOWN"
@@ -174,7 +174,6 @@ def known_of_prepared_set(folder: Path, domain: Domain) -> dict[str, Path]:
         PreparedSetError: there is no prepared set of the domain in the folder.
     """
     from tvae_core.data.prepared import PreparedSet
-    from tvae_core.support.command_line import Bar
 
     path = Path(folder) / KNOWN_FILE
     prepared = PreparedSet(folder, domain.name)

@@ -1,4 +1,4 @@
-"""Prepared sets (memory-mapped), length-bucketed batches and collation.
+"""Prepared sets, memory-mapped.
 
 A prepared set is a folder written by `data_prep`: a `datasets.DatasetDict` (columns `text`,
 `input_ids`, `length`, `label` where there is one), `tokenizer.json` and `manifest.json`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +17,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast
+
+from tvae_core.support.errors import PreparedSetError
 
 if TYPE_CHECKING:
     import datasets
+
 
 FEATURES = "features"
 """Folder of a prepared set: `SPLIT.npy`, rows of whitened features, and their `FeatureBasis`."""
 IntArray = npt.NDArray[np.int64]
 Lengths = npt.NDArray[np.int32]
-
-
-class PreparedSetError(ValueError):
-    """A folder that is not a prepared set, with what is missing."""
 
 
 class TokenRows(Dataset[dict[str, Tensor]]):
@@ -99,90 +98,18 @@ class TokenRows(Dataset[dict[str, Tensor]]):
             raise PreparedSetError("the prepared set has no labels")
         return [label or "" for label in self._column("label", indices)]
 
+    def weights(self) -> npt.NDArray[np.float32] | None:
+        """How often each row is drawn while training, `(rows,)`; None where all are alike."""
+        if "weight" not in self.split.column_names:
+            return None
+        split = self.split if self.split._indices is None else self.split.flatten_indices()
+        found = split.data.column("weight").to_numpy()
+        return np.asarray(found if self._chosen is None else found[self._chosen], np.float32)
+
     def _column(self, name: str, indices: Sequence[int]) -> list[Any]:
         rows = np.asarray(indices, dtype=np.int64)
         rows = rows if self._chosen is None else self._chosen[rows]
         return list(self.split.select(rows.tolist())[name])
-
-
-def pad_rows(rows: Sequence[Tensor], pad: int = 0) -> Tensor:
-    """Right-pads token rows of shape `(length,)` to `(len(rows), longest)`."""
-    width = max((len(row) for row in rows), default=0)
-    out = torch.full((len(rows), max(width, 1)), pad, dtype=torch.long)
-    for i, row in enumerate(rows):
-        out[i, : len(row)] = row
-    return out
-
-
-def collate(batch: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Rows -> `input_ids` and `attention_mask`, each `(b, longest)`, and `features` `(b, k)`."""
-    rows = [item["input_ids"] for item in batch]
-    ids = pad_rows(rows)
-    lengths = torch.tensor([len(row) for row in rows])
-    found = {
-        "input_ids": ids,
-        "attention_mask": (torch.arange(ids.shape[1])[None] < lengths[:, None]).long(),
-    }
-    if batch and "features" in batch[0]:
-        found["features"] = torch.stack([item["features"] for item in batch])
-    return found
-
-
-class BucketBatchSampler(Sampler[list[int]]):
-    """Batches of rows of nearly equal length, in an order that a seed and an epoch fix.
-
-    Rows are shuffled, sorted by length within pools of `pool` batches, cut into batches, and
-    the batches shuffled: almost no padding, and every batch still a random draw of its length.
-
-    Args:
-        lengths: `(rows,)` tokens a row.
-        batch_size: rows a batch.
-        seed: order seed; the epoch is added by `set_epoch`.
-        pool: batches sorted together.
-        drop_last: leave out the incomplete batch at the end.
-    """
-
-    def __init__(
-        self,
-        lengths: npt.NDArray[np.integer[Any]],
-        batch_size: int,
-        seed: int = 0,
-        pool: int = 64,
-        drop_last: bool = True,
-    ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
-        self.pool, self.drop_last, self.epoch = pool, drop_last and len(lengths) >= batch_size, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the order of that epoch (called by `Trainer`)."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        full, rest = divmod(len(self.lengths), self.batch_size)
-        return full + (1 if rest and not self.drop_last else 0)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        rng = np.random.default_rng((self.seed, self.epoch))
-        # four bytes a row, sorted in place: of 10^9 rows every one counts
-        order = np.arange(len(self.lengths), dtype=np.uint32)
-        rng.shuffle(order)
-        if self.drop_last:
-            order = order[: len(self) * self.batch_size]
-        size = self.batch_size * self.pool
-        for start in range(0, len(order), size):
-            part = order[start : start + size]
-            part[:] = part[np.argsort(self.lengths[part], kind="stable")]
-        for index in rng.permutation(len(self)):
-            yield order[index * self.batch_size : (index + 1) * self.batch_size].tolist()
-
-
-def padding_share(lengths: npt.NDArray[np.integer[Any]], batches: Sequence[Sequence[int]]) -> float:
-    """Share of a batching's tokens that are padding, 0..1."""
-    used = sum(int(lengths[list(b)].sum()) for b in batches)
-    spent = sum(int(lengths[list(b)].max()) * len(b) for b in batches)
-    return 1 - used / spent if spent else 0.0
 
 
 class PreparedSet:

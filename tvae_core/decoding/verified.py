@@ -20,8 +20,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from tvae_core.decoding.beam import MAX_BEAMS
-from tvae_core.decoding.generate import BATCH, decode_candidates, decode_latents
+from tvae_core.decoding.generate import BATCH, MAX_BEAMS, decode_candidates, decode_latents
 from tvae_core.model.vae import TransformerVAE
 
 Progress = Callable[[int, int], None]
@@ -37,7 +36,7 @@ TOLERANCE = 0.5
 
 
 class Reader(Protocol):
-    """What texts are encoded with: a `tvae_core.space.codec.Codec`."""
+    """What texts are encoded with: a `tvae_core.space.space.Codec`."""
 
     model: TransformerVAE
     tokenizer: Any

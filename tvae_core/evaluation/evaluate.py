@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 
 from tvae_core.decoding.dial import sigma_of
-from tvae_core.domain import HasSimilarity
+from tvae_core.domain import HasSimilarity, Known
+from tvae_core.evaluation.analogues import analogue_rate, joint_similarity
 from tvae_core.evaluation.geometry import DRAWS, SETTINGS, Geometry, neighbourhood, posterior
 from tvae_core.evaluation.intervals import mean_of
 from tvae_core.evaluation.likeness import FEW_ITEMS, MOST_ITEMS, said_by_codes
 from tvae_core.evaluation.measures import (
-    Known,
     cycle_r2,
     encode_some,
     fitting,
@@ -35,7 +35,7 @@ from tvae_core.evaluation.measures import (
     teacher_forced_accuracy,
 )
 from tvae_core.evaluation.walks import read_walks, smoothness, walk_curves
-from tvae_core.space import paths as latent_ops
+from tvae_core.space.paths import How, path
 from tvae_core.space.similarity import similarity_of
 from tvae_core.space.space import LatentSpace
 
@@ -88,14 +88,14 @@ class Evaluation:
         return out
 
 
-def _paths(codes: Tensor, how: latent_ops.How = "slerp") -> Tensor:
+def _paths(codes: Tensor, how: How = "slerp") -> Tensor:
     half = len(codes) // 2
     ends = zip(codes[:half], codes[half : 2 * half], strict=True)
-    return torch.stack([latent_ops.path(a, b, PATH_STEPS, how) for a, b in ends])
+    return torch.stack([path(a, b, PATH_STEPS, how) for a, b in ends])
 
 
 def _decode_paths(
-    space: LatentSpace, paths: Tensor, fidelity: float | str | None, how: latent_ops.How = "slerp"
+    space: LatentSpace, paths: Tensor, fidelity: float | str | None, how: How = "slerp"
 ) -> list[list[str]]:
     setting: float | str | Tensor
     if fidelity is None:
@@ -166,7 +166,7 @@ def evaluate(
         tell(f"dial {setting:.2f}", index, total)
         decoded = rebuilt if setting == 1 else space.decode(codes, setting)
         back = encode_some(space, decoded)
-        sampled = space.sample(n_samples, seed, prior, setting, 0.0).texts
+        sampled = space.sample(n_samples, seed, prior, setting, temperature=0.0).texts
         row = {
             "fidelity": setting,
             "sigma": float(sigma_of(space.model.config, setting)),
@@ -233,8 +233,10 @@ def evaluate(
         for suffix, decoded_paths in (("", following), ("_lerp", straight)):
             walks = read_walks(space.domain.check, alike, decoded_paths, ends)
             curves |= {name + suffix: values for name, values in walk_curves(walks).items()}
+            metrics |= {name + suffix: value for name, value in joint_similarity(walks).items()}
         valid = [i for i, form in enumerate(wanted) if form is not None][:NEIGHBOUR_ITEMS]
         starts = [wanted[i] or "" for i in valid]
+        metrics |= analogue_rate(space, starts, codes[valid], alike, seed=seed)
         for index, around in enumerate(SETTINGS):
             tell("neighbours", len(dial) + 4 + index, total)
             near = neighbourhood(space, starts, codes[valid], alike, fidelity=around, seed=seed)
@@ -270,7 +272,7 @@ def choose_settings(
     total, valid, best = len(FINE_DIAL) + len(PATH_NOISES), {}, None
     for index, setting in enumerate(FINE_DIAL):
         tell(f"dial {setting:.2f}", index, total)
-        sampled = space.sample(n_samples, seed, "flow", setting, 0.0).texts
+        sampled = space.sample(n_samples, seed, "flow", setting, temperature=0.0).texts
         valid[setting] = random_metrics(sampled, space, None)["prior_valid"]
         if valid[setting] >= target_valid:
             best = setting

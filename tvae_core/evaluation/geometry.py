@@ -16,7 +16,7 @@ from torch import Tensor
 from tvae_core.decoding.dial import fidelity_of
 from tvae_core.evaluation.intervals import mean_of, share_of
 from tvae_core.model.mmd import mmd
-from tvae_core.space import paths as latent_ops
+from tvae_core.space import paths
 from tvae_core.space.similarity import Similarity
 from tvae_core.space.space import LatentSpace
 from tvae_core.support.random_rows import normal_rows
@@ -94,7 +94,7 @@ def neighbourhood(
         setting = fidelity
         if setting is None:
             setting = float(fidelity_of(space.model.config, max(level, 1e-6)))
-        texts = space.decode(latent_ops.neighbours(centres, noise, level), setting)
+        texts = space.decode(paths.neighbours(centres, noise, level), setting)
         verdicts = space.domain.check(texts)
         forms = [v.canonical if v.ok else None for v in verdicts]
         groups = [forms[i : i + draws] for i in range(0, len(forms), draws)]

@@ -23,10 +23,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tvae_core.evaluation.classify import can_classify
 from tvae_core.evaluation.plots import figure_bytes, plot_format
 from tvae_core.space.paths import Projection
 from tvae_core.support.files import write_whole
+from tvae_core.support.machine import has_scikit_learn
 from tvae_core.support.words import one_line
 
 LEAST_TSNE = 30
@@ -90,7 +90,7 @@ def make_map(
     order = np.random.default_rng(seed).permutation(len(codes))[:most]
     chosen = np.sort(order).astype(np.int64)
     some = codes[torch.from_numpy(chosen)]
-    if len(some) < least_tsne or not can_classify():
+    if len(some) < least_tsne or not has_scikit_learn():
         method, places = "PCA", Projection.fit(some).to_2d(some).double().numpy()
     else:
         method, places = "t-SNE", _tsne(some.flatten(1).double().numpy(), seed)

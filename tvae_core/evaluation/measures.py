@@ -6,17 +6,17 @@ Shares and means are `Estimate`s: floats that carry their 95% confidence interva
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
+from tvae_core.domain import Known
 from tvae_core.evaluation.intervals import NONE, Estimate, mean_of, share_of
 from tvae_core.space.space import LatentSpace
 
-Known = Callable[[Sequence[str]], Sequence[bool]]
 RESAMPLES = 200
 
 

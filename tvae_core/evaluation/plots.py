@@ -1,9 +1,11 @@
-"""The plots of an evaluation: the front along the dial, and a page with the space's geometry."""
+"""Plots: the front along the dial, a page with the space's geometry, curves of a training."""
 
 from __future__ import annotations
 
 import io
+import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ _LINES = (
     ("prior_valid", "valid prior samples", "tab:blue"),
     ("interpolation_valid", "valid interpolations", "tab:orange"),
 )
+MOST_POINTS = 1000
+"""Points of a curve of a training that are drawn at most."""
 _COLOURS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
 
 
@@ -187,3 +191,69 @@ def _spectrum(axes: Any, geometry: Geometry) -> None:
     )
     axes.grid(alpha=0.3)
     axes.legend()
+
+
+def read_log(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """The numbers of a run's `log.jsonl` over its steps: name -> `(step, value)` in order.
+
+    A step that was logged twice, as by a run that was killed and went on, counts as it was last;
+    lines that cannot be read are left out.
+    """
+    if not path.is_file():
+        return {}
+    found: dict[str, dict[float, float]] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        step = content.get("step") if isinstance(content, dict) else None
+        if not isinstance(step, int | float):
+            continue
+        for name, value in content.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found.setdefault(name, {})[float(step)] = float(value)
+    return {name: sorted(points.items()) for name, points in found.items() if name != "step"}
+
+
+def curves_svg(log: Mapping[str, Sequence[tuple[float, float]]]) -> bytes | None:
+    """Loss, reconstruction, MMD and the shares seen on the way (`eval_...`), over the steps.
+
+    Returns:
+        An SVG, or None where there is nothing to draw.
+    """
+    from matplotlib.figure import Figure
+
+    shares = sorted(
+        name
+        for name, points in log.items()
+        if name.startswith("eval_") and "dial_" not in name and all(0 <= v <= 1 for _, v in points)
+    )
+    panels = [
+        ("loss", [n for n in ("loss", "reconstruction") if n in log]),
+        ("MMD\u00b2", [n for n in ("mmd",) if n in log]),
+        ("held-out items on the way", shares[:10]),
+    ]
+    panels = [(title, names) for title, names in panels if names]
+    if not panels:
+        return None
+    figure = Figure(figsize=(4.4 * len(panels), 3.4), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels,
+                                    strict=True):  # fmt: skip
+        for name in names:
+            points = list(log[name])
+            every = max(1, len(points) // MOST_POINTS)
+            steps, values = zip(*(points[::every] + points[-1:]), strict=True)
+            label = name.removeprefix("eval_").replace("_", " ")
+            axes.plot(steps, values, label=label, marker="." if len(points) < 30 else None)
+        _finish_curves(axes, title, len(names))
+    return figure_bytes(figure, "svg")
+
+
+def _finish_curves(axes: Any, title: str, lines: int) -> None:
+    axes.set(title=title, xlabel="step")
+    if title.startswith("held-out"):
+        axes.set_ylim(0, 1.02)
+    axes.grid(alpha=0.3)
+    if lines > 1:
+        axes.legend(fontsize=7)

@@ -9,6 +9,10 @@ of the training. Every number stands in a `<data value="...">` with all its digi
 
 from __future__ import annotations
 
+import base64
+import difflib
+import itertools
+import math
 import re
 import shlex
 import tomllib
@@ -19,34 +23,44 @@ from typing import Any
 
 from tvae_core.domain import Domain, HasLabels
 from tvae_core.evaluation.evaluate import Evaluation
+from tvae_core.evaluation.geometry import RADII, SETTINGS
+from tvae_core.evaluation.intervals import Estimate
+from tvae_core.evaluation.labels import PROBES
 from tvae_core.evaluation.latent_map import LatentMap, make_map, map_bytes
-from tvae_core.evaluation.plots import page_bytes
-from tvae_core.evaluation.report_numbers import (
-    all_html,
-    dial_html,
-    headlines_html,
-    neighbours_html,
-    probes_html,
-)
-from tvae_core.evaluation.report_parts import (
-    Pictures,
-    curves_svg,
-    escaped,
-    image,
-    interpolations,
-    read_log,
-    reconstructions,
-    samples,
-)
-from tvae_core.evaluation.report_style import STYLE
-from tvae_core.evaluation.showcase import Showcase
+from tvae_core.evaluation.plots import curves_svg, page_bytes, read_log
+from tvae_core.evaluation.showcase import Showcase, Shown
+from tvae_core.evaluation.tables import AROUND, COLUMNS
 from tvae_core.space.space import LatentSpace
-from tvae_core.support.files import sha256_file, write_whole
-from tvae_core.training.tracking import LOG_FILE
+from tvae_core.support.files import LOG_FILE, sha256_file, write_whole
 
 REPORT_FILE = "report.html"
+HEADLINES = (
+    ("reconstruction_exact", "exact reconstruction"),
+    ("token_accuracy", "token accuracy"),
+    ("cycle_r2", "cycle R², at the shipped setting"),
+    ("prior_valid", "valid prior samples"),
+    ("prior_unique", "unique of the valid"),
+    ("prior_novel", "novel of the unique"),
+    ("interpolation_valid", "valid between two items"),
+    ("interpolation_distinct", "distinct items a path of 11"),
+    ("probe_accuracy", "label read by a linear probe"),
+)
+"""The numbers of the first section, with what they are called."""
 
+MOST_TEXT, MOST_SHORT = 4000, 160
+"""Characters of a text that are shown at all, and beside its picture without a click."""
+
+MOST_PICTURES = 120
+_MOST_COMPARED = 400
+_SIGNS: dict[int, int | str] = (
+    {code: 0x2400 + code for code in range(32) if code not in (9, 10)}
+    | {127: 0x2421}
+    | {code: f"\\x{code:02x}" for code in range(128, 160)}
+)
 _FLAG = re.compile(r"^(\w+) = .*# flag --[\w-]+$", re.MULTILINE)
+
+Part = tuple[str, bool]
+"""A part of a text, and whether it differs from the other text."""
 
 
 @dataclass
@@ -80,99 +94,156 @@ def write_report(path: Path, report: Report) -> None:
 
 
 def report_html(report: Report) -> str:
-    """The report as one HTML document."""
-    name = report.domain.name
-    title = report.title or f"{name}: a latent space, measured"
-    sections = [section for section in _sections(report) if section[2]]
-    links = " ".join(f'<a href="#{key}">{escaped(head)}</a>' for key, head, _ in sections)
-    body = "".join(
-        f'<section id="{key}"><h2>{escaped(head)}</h2>\n{content}</section>\n'
-        for key, head, content in sections
+    """The report as one HTML document, by `report.html.j2`."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    about = "".join(
-        f"<dt>{escaped(key)}</dt><dd>{escaped(value)}</dd>\n" for key, value in report.about.items()
-    )
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escaped(title)}</title>\n<style>{STYLE}</style></head>\n"
-        f"<body><main><h1>{escaped(title)}</h1>\n<dl class='about'>{about}</dl>\n"
-        f"<nav>{links}</nav>\n{body}</main></body></html>\n"
-    )
+    pages.filters["short"] = _short
+    pages.tests |= {"nan": math.isnan, "estimate": lambda value: isinstance(value, Estimate)}
+    return pages.get_template("report.html.j2").render(_content(report))
 
 
-def _sections(report: Report) -> list[tuple[str, str, str]]:
-    """Key, heading and HTML of each section; empty HTML where there is nothing to tell."""
-    found, shown = report.evaluation, report.showcase
-    tables = shown.tables if shown else {}
-    drawn = Pictures(report.domain)
-    settings = _shown_settings(shown)
+def _content(report: Report) -> dict[str, Any]:
+    """What the template is given; what is empty is no section."""
+    found = report.evaluation
+    shown = report.showcase or Showcase()
     log = read_log(report.log) if report.log else {}
-    curves = curves_svg(log)
-    return [
-        ("numbers", "Numbers", headlines_html(found)),
-        ("dial", "Along the fidelity dial", dial_html(found)),
-        ("space", "The space", _page(found)),
-        ("neighbours", "Around held-out items", neighbours_html(found)),
-        ("labels", "Labels read from the code", probes_html(found.metrics)),
-        ("map", "Map of held-out codes", _map(report)),
-        (
-            "training",
-            "Training",
-            image(curves, "svg", "curves over the steps", "page") if curves else "",
-        ),
-        (
-            "reconstructions",
-            "Reconstructions",
-            _about_texts("dial at 1", reconstructions, tables.get("reconstructions"), drawn),
-        ),
-        (
-            "samples",
-            "Prior samples",
-            _about_texts(settings, samples, tables.get("samples"), drawn),
-        ),
-        (
-            "interpolations",
-            "Interpolations",
-            _about_texts(settings, interpolations, tables.get("interpolations"), drawn),
-        ),
-        ("all", "Every number", all_html(found)),
-        (
-            "settings",
-            "Settings",
-            f'<pre class="t">{escaped(report.settings)}</pre>' if report.settings else "",
-        ),
-    ]
+    return {
+        "report": report,
+        "title": report.title or f"{report.domain.name}: a latent space, measured",
+        "found": found,
+        "headlines": [row for row in HEADLINES if row[0] in found.metrics],
+        "dial_columns": [c for c in COLUMNS if any(c[0] in row for row in found.dial)],
+        "around": _around(found),
+        "around_heads": [head for _, head in AROUND],
+        "probes": [row for row in PROBES if row[0] in found.metrics],
+        "probes_note": _probes_note(found),
+        "flat": found.flat(),
+        "page": data_uri(page_bytes(found, "svg"), "svg") if found.dial else "",
+        "map_picture": data_uri(map_bytes(report.map), "svg") if report.map else "",
+        "map_note": _map_note(report.map) if report.map else "",
+        "curves": data_uri(curves, "svg") if (curves := curves_svg(log)) else "",
+        "tables": {"reconstructions": [], "samples": []} | shown.tables,
+        "paths": _paths(shown.tables.get("interpolations", [])),
+        "settings": ", ".join(f"{key} {value}" for key, value in shown.settings.items()),
+        "pictures": Pictures(report.domain),
+        "differences": differences,
+        "most_text": MOST_TEXT,
+        "most_short": MOST_SHORT,
+    }
 
 
-def _page(found: Evaluation) -> str:
-    if not found.dial:
-        return ""
-    alt = "reconstruction against validity along the dial, neighbourhoods, walks and spectrum"
-    return image(page_bytes(found, "svg"), "svg", alt, "page")
+def printable(value: object) -> object:
+    """A text with control characters as their pictures and no lone surrogates; others as are."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return value.encode("utf-8", "backslashreplace").decode().translate(_SIGNS)
 
 
-def _map(report: Report) -> str:
-    if report.map is None:
-        return ""
-    found = report.map
-    alt = f"{found.method} map of {len(found.places)} codes"
-    note = f"{found.method}, seed {found.seed}. " + (
+def _short(value: float, digits: str, end: bool = False) -> str:
+    """A number for people; whole ones as such, if they are no ends of an interval."""
+    whole = digits == ".4g" and not end and float(value).is_integer()
+    return f"{value:,.0f}" if whole else f"{value:{digits}}"
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """A picture within the page, of kind `svg` or `png`; an SVG can run and load nothing there."""
+    mime = {"svg": "image/svg+xml", "png": "image/png"}[kind]
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+def _around(found: Evaluation) -> list[tuple[str, str, list[float]]]:
+    """Setting, radius and values of each row; none for an evaluation without geometry."""
+    rows = []
+    for setting, radius in itertools.product(SETTINGS, RADII) if found.geometry else ():
+        prefix = "" if setting is None else f"dial_{setting:.2f}_"
+        keys = [f"{prefix}{key}_r{radius:g}" for key, _ in AROUND]
+        told = "dial of the radius" if setting is None else f"dial {setting:g}"
+        metrics = found.geometry.metrics if found.geometry else {}
+        rows.append((told, f"{radius:g}", [metrics.get(key, math.nan) for key in keys]))
+    return rows
+
+
+def _probes_note(found: Evaluation) -> str:
+    classes, train, test = (
+        f"{found.metrics.get(f'probe_{key}', 0):,.0f}" for key in ("classes", "train", "test")
+    )
+    return (
+        f"{classes} labels, {train} training items, {test} held-out ones. "
+        "The codes were learned without labels."
+    )
+
+
+def _map_note(found: LatentMap) -> str:
+    return f"{found.method}, seed {found.seed}. " + (
         "Neighbours on it are neighbours in the space; distances between groups say nothing."
         if found.method == "t-SNE"
         else "The plane of the first two principal components."
     )
-    return f'{image(map_bytes(found), "svg", alt, "page")}\n<p class="note">{escaped(note)}</p>\n'
 
 
-def _about_texts(note: str, make: Any, rows: Any, pictures: Pictures) -> str:
-    return f'<p class="note">{escaped(note)}</p>\n{make(rows, pictures)}' if rows else ""
+def _paths(rows: Sequence[Shown]) -> list[list[Shown]]:
+    """The walks, each from its first item to its last: where the share falls another begins."""
+    found: list[list[Shown]] = []
+    for row in rows:
+        if not found or float(row.origin) < float(found[-1][-1].origin):
+            found.append([])
+        found[-1].append(row)
+    return found
 
 
-def _shown_settings(shown: Showcase | None) -> str:
-    return ", ".join(f"{k} {v}" for k, v in shown.settings.items()) if shown else ""
+class Pictures:
+    """Draws texts by their domain, each once, as long as it answers with `svg` or `png`.
+
+    Args:
+        domain: renders.
+        most: different texts that are drawn; later ones stay text.
+    """
+
+    def __init__(self, domain: Domain, most: int = MOST_PICTURES) -> None:
+        self.domain, self.left = domain, most
+        self._drawn: dict[str, str] = {}
+
+    def of(self, text: str) -> str:
+        """The picture of a valid text as a data URI, or nothing."""
+        if text in self._drawn:
+            return self._drawn[text]
+        if self.left <= 0:
+            return ""
+        try:
+            rendered = self.domain.render(text)
+        except ValueError:
+            return ""
+        drawn = ""
+        if rendered.kind in ("svg", "png"):
+            data = rendered.data
+            data = data.encode("utf-8", "replace") if isinstance(data, str) else data
+            drawn = data_uri(data, rendered.kind)
+            self.left -= 1
+        else:
+            self.left = 0
+        self._drawn[text] = drawn
+        return drawn
+
+
+def differences(before: str, after: str) -> tuple[list[Part], list[Part]]:
+    """Both texts in parts, each with whether it differs; long ones differ as a whole."""
+    if max(len(before), len(after)) > _MOST_COMPARED:
+        return [(before[:MOST_TEXT], False)], [(after[:MOST_TEXT], True)]
+    out: tuple[list[Part], list[Part]] = ([], [])
+    match = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    for what, a, b, c, d in match.get_opcodes():
+        for side, part in zip(out, (before[a:b], after[c:d]), strict=True):
+            if part:
+                side.append((part, what != "equal"))
+    return out
 
 
 def write_run_report(

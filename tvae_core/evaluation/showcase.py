@@ -19,7 +19,7 @@ from tvae_core.evaluation.measures import (
     random_metrics,
     reconstruction,
 )
-from tvae_core.space import paths as latent_ops
+from tvae_core.space.paths import path
 from tvae_core.space.space import LatentSpace
 
 PATHS = 8
@@ -93,11 +93,9 @@ def make_showcase(
     codes = space.encode(texts)
     wanted = [verdict.canonical for verdict in space.domain.check(texts)]
     decoded = space.rebuild(codes, 1.0)
-    sampled = space.sample(n_samples, seed, prior, fidelity, 0.0)
+    sampled = space.sample(n_samples, seed, prior, fidelity, temperature=0.0)
     pairs = min(n_paths, len(texts) // 2)
-    paths = torch.stack(
-        [latent_ops.path(codes[2 * i], codes[2 * i + 1], STEPS) for i in range(pairs)]
-    )
+    paths = torch.stack([path(codes[2 * i], codes[2 * i + 1], STEPS) for i in range(pairs)])
     if fidelity is None:
         read, along = space.follow(paths)
         walked = space.rebuild(read.flatten(0, 1), along.repeat(pairs))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.layers import Attention, RMSNorm, rotary_table
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 
 _NOISE_FEATURES = 16
 EPSILON = 1e-8
@@ -41,7 +41,7 @@ class RunningNorm(nn.Module):
         if self.training and len(latents) > 1:
             with torch.no_grad():
                 rate = (1 / (self.steps + 1)).clamp(min=self.RATE)
-                off = across.gather(latents.detach()) - self.mean
+                off = collectives.gather(latents.detach()) - self.mean
                 shift = off.mean(0)
                 # the spread around the running mean, which batches of one length share
                 spread = (off - rate * shift).square().mean(0)
@@ -53,7 +53,7 @@ class RunningNorm(nn.Module):
         if self.training and len(latents) > 1:
             # 1, but for its gradient: to shrink or to stretch all codes of a batch is to change
             # nothing, so no loss may ask for it (the second-moment kernel would, without end)
-            mean_square = across.total(centred.square().mean(0)) / across.world()
+            mean_square = collectives.total(centred.square().mean(0)) / collectives.world()
             scale = (mean_square + EPSILON).sqrt()
             codes = codes * (scale.detach() / scale)
         return codes
@@ -149,14 +149,14 @@ def draw_sigma(config: TVAEConfig, batch: int, device: torch.device) -> Tensor:
     if config.noise == "random":
         low, high = math.log(config.sigma_min), math.log(config.sigma_max)
         if config.n_coarse:
-            kind, first, second = across.draw(torch.rand, (batch, 3), device).unbind(1)
+            kind, first, second = collectives.draw(torch.rand, (batch, 3), device).unbind(1)
             coarse = first ** (1 / config.sigma_tilt)
             between = coarse + (1 - coarse) * second
             fine = torch.where(kind < 2 * config.fine_drown, between, coarse)
             fine = torch.where(kind < config.fine_drown, 1.0, fine)
             places = [coarse] * config.n_coarse + [fine] * (config.n_latent - config.n_coarse)
             return (low + (high - low) * torch.stack(places, 1)).exp()
-        place = across.draw(torch.rand, (batch,), device) ** (1 / config.sigma_tilt)
+        place = collectives.draw(torch.rand, (batch,), device) ** (1 / config.sigma_tilt)
         return (low + (high - low) * place).exp()
     level = config.sigma_max if config.noise == "fixed" else 0.0
     return torch.full((batch,), level, device=device)
@@ -171,7 +171,9 @@ def add_noise(latents: Tensor, sigma: Tensor, noise: Tensor | None = None) -> Te
         noise: standard normal of the latents' shape; drawn when left out.
     """
     if noise is None:
-        noise = across.draw(torch.randn, tuple(latents.shape), latents.device).to(latents.dtype)
+        noise = collectives.draw(torch.randn, tuple(latents.shape), latents.device).to(
+            latents.dtype
+        )
     level = sigma.to(latents.dtype)[..., None]
     if sigma.ndim == 1:
         level = level[..., None]

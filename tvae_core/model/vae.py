@@ -19,7 +19,7 @@ from tvae_core.model.fused import compute_dtype
 from tvae_core.model.latent import LatentMemory, LatentReadout, add_noise, draw_sigma
 from tvae_core.model.loss import IGNORED, look_up, token_loss
 from tvae_core.model.mmd import latent_mmd
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 
 
 @dataclass
@@ -112,7 +112,7 @@ class TransformerVAE(PreTrainedModel):
         ids.scatter_(1, lengths[:, None] + 1, config.eos_token_id)
         keep = torch.arange(ids.shape[1], device=ids.device)[None] < (lengths + 2)[:, None]
         if self.training and config.encoder_mask > 0:
-            drop = across.draw(torch.rand, tuple(ids.shape), ids.device) < config.encoder_mask
+            drop = collectives.draw(torch.rand, tuple(ids.shape), ids.device) < config.encoder_mask
             ids = ids.masked_fill(drop & keep & (ids > config.mask_token_id), config.mask_token_id)
         return ids, keep
 
@@ -190,7 +190,7 @@ class TransformerVAE(PreTrainedModel):
         weight = config.mmd_weight * self.mmd_scale
         counted = targets != IGNORED
         if self.training:
-            reconstruction = across.mean_over_items(reconstruction, counted.sum())
+            reconstruction = collectives.mean_over_items(reconstruction, counted.sum())
         discrepancy = self._mmd(latents)
         loss = reconstruction + weight * discrepancy
         anchor = None
@@ -219,7 +219,10 @@ class TransformerVAE(PreTrainedModel):
         )
         targets.scatter_(1, keep.sum(1, keepdim=True), config.eos_token_id)
         if self.training and config.decoder_mask > 0:
-            drop = across.draw(torch.rand, tuple(inputs.shape), inputs.device) < config.decoder_mask
+            drop = (
+                collectives.draw(torch.rand, tuple(inputs.shape), inputs.device)
+                < config.decoder_mask
+            )
             drop[:, 0] = False
             inputs = inputs.masked_fill(drop, config.mask_token_id)
         return inputs, targets
@@ -239,9 +242,11 @@ class TransformerVAE(PreTrainedModel):
         return loss, whole.view(targets.shape)
 
     def _anchor(self, latents: Tensor, features: Tensor) -> Tensor:
-        """Mean squared distance of the coarse code from the features."""
+        """Mean squared distance of the coarse code from the features, of items that have them."""
         coarse = latents[:, : self.config.n_coarse].flatten(1)[:, : features.shape[1]]
-        return (coarse - features.to(coarse.dtype)).square().mean()
+        known = features.isfinite().all(1, keepdim=True)
+        apart = (coarse - features.nan_to_num().to(coarse.dtype)).square() * known
+        return apart.sum() / (known.sum() * apart.shape[1]).clamp(min=1)
 
     def _mmd(self, latents: Tensor) -> Tensor:
         config, memory = self.config, None
@@ -249,10 +254,10 @@ class TransformerVAE(PreTrainedModel):
             memory = self.recent_codes[: self.recent_count].clone()
         moment = config.mmd_moment * self.moment_scale
         if self.training:
-            latents = across.gather(latents)
+            latents = collectives.gather(latents)
         value = latent_mmd(latents, config.mmd_scope, config.mmd_kernel, memory, moment)
         if self.training:
-            value = across.own_gradient(value)
+            value = collectives.own_gradient(value)
         if self.training and config.mmd_memory:
             codes = latents.detach().float()[: config.mmd_memory]
             self.recent_codes = torch.cat((codes, self.recent_codes))[: config.mmd_memory]

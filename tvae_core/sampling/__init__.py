@@ -1,1 +1,1 @@
-"""Sampling: which of the drawn items are kept."""
+"""Sampling: which of the drawn items are kept, and long runs of many samples."""

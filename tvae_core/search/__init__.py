@@ -1,1 +1,1 @@
-"""Search in latent space for items that an objective likes."""
+"""Search in latent space for items with wanted properties: objectives, methods, saved searches."""

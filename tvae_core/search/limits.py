@@ -60,6 +60,21 @@ def window_text(minimum: Mapping[str, float], maximum: Mapping[str, float]) -> s
     return ", ".join([*lower, *upper])
 
 
+def outside(
+    scores: Mapping[str, float], minimum: Mapping[str, float], maximum: Mapping[str, float]
+) -> str:
+    """Which limits scores break, in words; empty if none. NaN breaks every one."""
+    broken = []
+    for limits, sign in ((minimum, "<"), (maximum, ">")):
+        for name, limit in limits.items():
+            value = scores[name]
+            if math.isnan(value):
+                broken.append(f"{name} is not defined")
+            elif value < limit if sign == "<" else value > limit:
+                broken.append(f"{name} {value:.3g} {sign} {limit:g}")
+    return ", ".join(broken)
+
+
 def missed_bounds(values: Mapping[str, float], bounds: Bounds) -> list[str]:
     """Which limits values miss, in words, such as `weight 180 < 200`; NaN misses every one."""
     missed = []

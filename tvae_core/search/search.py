@@ -9,37 +9,33 @@ seen before are scored within the budget, and the method is told how all of them
 ones by score, then infeasible ones by violation, then what is not valid. An item already scored is
 answered from memory, and a text that its domain refuses is never scored: neither is charged, as in
 the PMO benchmark (Gao et al. 2022, arXiv 2206.12411). Nor is one that misses a constraint which the
-objective can tell without its score (`tvae_core.search.scoring`); the start is always scored.
+objective can tell without its score (`Scoring`); the start is always scored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from tvae_core.decoding.dial import sigma_of
-from tvae_core.search.archive import Archive
-from tvae_core.search.checks import (
-    DECODES,
-    bundle_hash,
-    canonical_start,
-    check_settings,
-    new_limits,
-)
-from tvae_core.search.front import pareto_front
-from tvae_core.search.ranking import draw_weights
-from tvae_core.search.scoring import Scoring
+from tvae_core.domain import DomainError
+from tvae_core.search.archive import Archive, Scoring
+from tvae_core.search.ranking import draw_weights, pareto_front
 from tvae_core.search.state import read_state, write_state
 from tvae_core.search.strategies import METHODS, generator, make_strategy
 from tvae_core.search.types import Call, FloatArray, Generation, Objective, Scored
+from tvae_core.space.paths import check_radius
 from tvae_core.space.space import LatentSpace
 
 __all__ = ["DECODES", "METHODS", "Call", "Objective", "Scored", "Search"]
 
+DECODES = 100
+"""Codes decoded at most for each call of the budget."""
 STALLED = 60
 """Generations in a row without a new item after which a search ends before its budget."""
 ROUND = {"cma": 12}
@@ -88,13 +84,13 @@ class Search:
         weights: Sequence[float] | None = None,
         decodes: int | None = None,
     ) -> None:
-        check_settings(budget, batch_size, radius, targets, weights, decodes)
+        _check_settings(budget, batch_size, radius, targets, weights, decodes)
         self.fidelity = FIDELITY if fidelity is None else float(fidelity)
         sigma_of(space.model.config, self.fidelity)
         self.space, self.objective, self.budget = space, objective, budget
         self.method, self.seed, self.batch_size, self.radius = method, seed, batch_size, radius
         self.targets, self.weights, self.decodes = tuple(targets), weights, decodes
-        self.start = None if start is None else canonical_start(space, start)
+        self.start = None if start is None else _canonical_start(space, start)
         self._archive = Archive(space, targets)
         if self.start is not None:
             self._archive.centre = space.encode([self.start])[0].flatten().double().numpy()
@@ -241,7 +237,7 @@ class Search:
     def save(self, folder: str | Path) -> None:
         """Saves the search so that `resume` goes on with it; raises `OutputError`."""
         settings = {
-            "bundle": bundle_hash(self.space),
+            "bundle": _bundle_hash(self.space),
             "objective": self.objective.name,
             "budget": self.budget,
             "start": self.start,
@@ -278,13 +274,13 @@ class Search:
             ValueError: for another bundle or objective, a limit that is passed, or no search.
         """
         settings, generations, calls = read_state(Path(folder))
-        for what, mine in (("bundle", bundle_hash(space)), ("objective", objective.name)):
+        for what, mine in (("bundle", _bundle_hash(space)), ("objective", objective.name)):
             made = settings.pop(what)
             if made != mine:
                 raise ValueError(f"the search in {folder} was made with {what} {made}, not {mine}")
         spent = sum(call.number > 0 for call in calls)
         decoded = sum(len(part.texts) for part in generations)
-        settings |= new_limits(settings, (budget, spent), (decodes, decoded), folder)
+        settings |= _new_limits(settings, (budget, spent), (decodes, decoded), folder)
         search = cls(space, objective, **settings)
         # a last generation that the budget cut short is completed under a larger one
         search._scoring.answers = {call.text: call for call in calls}
@@ -297,3 +293,75 @@ class Search:
                 )
             search._learn(part.texts)
         return search
+
+
+def _check_settings(
+    budget: int,
+    batch_size: int,
+    radius: float,
+    targets: Sequence[str],
+    weights: Sequence[float] | None,
+    decodes: int | None,
+) -> None:
+    """Refuses settings out of range, by `ValueError`."""
+    if budget < 1:
+        raise ValueError(f"the budget must be at least 1 call, not {budget}")
+    if decodes is not None and decodes < 1:
+        raise ValueError(f"at least 1 code is decoded, not {decodes}")
+    if batch_size < 4:
+        raise ValueError(f"a generation has at least 4 codes, not {batch_size}")
+    check_radius(radius)
+    if radius == 0:
+        raise ValueError("radius must be above 0")
+    if weights is not None and (
+        len(weights) != len(targets) or min(weights, default=0) < 0 or sum(weights) <= 0
+    ):
+        raise ValueError(
+            f"weights are numbers of 0 or more, one for each of {len(targets)} targets"
+        )
+
+
+def _canonical_start(space: LatentSpace, text: str) -> str:
+    """The canonical form of a start; raises `DomainError` for one that its domain refuses."""
+    (verdict,) = space.domain.check([text])
+    if not verdict.ok or verdict.canonical is None:
+        raise DomainError(f"start {text!r}: {verdict.reason}", verdict.position)
+    return verdict.canonical
+
+
+def _bundle_hash(space: LatentSpace) -> str:
+    """The hash of a space's bundle; empty for a space built from parts."""
+    try:
+        return space.bundle.hash
+    except ValueError:
+        return ""
+
+
+def _new_limits(
+    saved: Mapping[str, Any],
+    budget: tuple[int | None, int],
+    decodes: tuple[int | None, int],
+    folder: str | Path,
+) -> dict[str, int | None]:
+    """The limits of a saved search that goes on.
+
+    Args:
+        saved: its settings.
+        budget: a new one for the whole search (None: as it was), and how much of it is used.
+        decodes: the same for the codes decoded.
+        folder: of the search, for the message.
+
+    Raises:
+        ValueError: one that is passed already.
+    """
+    limits: dict[str, int | None] = {}
+    for name, (asked, used) in (("budget", budget), ("decodes", decodes)):
+        if asked is not None and asked < used:
+            raise ValueError(
+                f"{name} {asked:,} is for the whole search, and that in {folder} has used "
+                f"{used:,} already"
+            )
+        limits[name] = saved[name] if asked is None else asked
+    if limits["decodes"] is None and DECODES * (limits["budget"] or 0) < decodes[1]:
+        limits["decodes"] = decodes[1]  # what a smaller budget would allow is passed already
+    return limits

@@ -1,7 +1,7 @@
-"""The methods behind `tvae_core.search.search`: where in latent space to look next.
+"""The methods of `tvae_core.search.search`: where in latent space to look next.
 
 A `Strategy` is asked for a batch of joint codes and told how they ranked. It sees items only
-through an `Archive`: their codes and ranks. All draws come from generators of (seed, generation),
+through the `Archive`: their codes and ranks. All draws come from generators of (seed, generation),
 so that a recorded search is replayed exactly.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tvae_core.search.archive import Archive
 from tvae_core.search.types import FloatArray
 
 METHODS = ("evolve", "cma", "turbo", "random")
@@ -23,34 +24,6 @@ NARROW = 0.05
 """Share of new items in a generation below which `cma` has narrowed too far and starts again."""
 FRESH = (0.25, 0.6)
 """Shares of new items in a generation below (above) which noise is widened (narrowed)."""
-
-
-class Archive(Protocol):
-    """What a strategy may know of the search so far."""
-
-    centre: FloatArray
-    """Code that the search started from, `(code_size,)`."""
-
-    fresh: float
-    """Share of the last generation's codes that gave new items."""
-
-    @property
-    def generation(self) -> int:
-        """Number of the next generation."""
-        ...
-
-    @property
-    def stale(self) -> int:
-        """Generations since the best item was found: 1 where it was in the last."""
-        ...
-
-    def elite(self, count: int) -> FloatArray:
-        """Codes of the best items found, best first, `(at most count, code_size)`."""
-        ...
-
-    def told(self) -> tuple[FloatArray, FloatArray]:
-        """All codes asked for `(n, code_size)` and their ranks `(n,)`, 0 worst to 1 best."""
-        ...
 
 
 class Strategy(Protocol):

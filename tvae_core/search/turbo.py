@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tvae_core.search.strategies import Archive, generator
+from tvae_core.search.archive import Archive
+from tvae_core.search.strategies import generator
 from tvae_core.search.types import FloatArray
 
 LONGEST, SHORTEST = 1.6, 0.5**7

@@ -37,7 +37,7 @@ class Population:
         codes: `(n, n_latent, latent_size)`.
         values: attributes `(n, k)`; rows with NaN are left out.
         targets: wanted values, `k` of them.
-        radius: noise added to a drawn code, see `latent_ops.neighbours`.
+        radius: noise added to a drawn code, see `paths.neighbours`.
         sd: what the distance of each attribute is counted in; by default that of the values.
 
     Raises:

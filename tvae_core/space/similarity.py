@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tvae_core.domain import FloatArray, HasSimilarity
-from tvae_core.space.codec import Codec
+from tvae_core.space.space import Codec
 
 Similarity = Callable[[Sequence[str], Sequence[str]], FloatArray]
 """Two lists of valid texts, item by item -> 0 (nothing shared) to 1 (the same), NaN if unknown."""

@@ -1,14 +1,12 @@
-"""`LatentSpace`: a bundle and its domain, with the verbs that people use.
+"""The latent space of a bundle: texts to codes and back (`Codec`), and the verbs that people use.
 
-space = LatentSpace.load("domains/smiles/bundle", SmilesDomain())
-space.sample(10).texts
-[point.text for point in space.interpolate("CCO", "c1ccccc1O", steps=9)]
+`Codec` decodes at any setting of the fidelity dial; `LatentSpace` is a bundle and its domain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +14,209 @@ import torch
 from torch import Tensor
 
 from tvae_core.bundle import Bundle, load_bundle
+from tvae_core.data.batches import pad_rows
 from tvae_core.decoding.dial import fidelity_of, sigma_of
-from tvae_core.decoding.generate import BATCH, check_sampling
-from tvae_core.domain import Domain
+from tvae_core.decoding.generate import BATCH, check_beams, decode_latents
+from tvae_core.decoding.settings import Decoding, Fidelity
+from tvae_core.decoding.verified import check_cycles, decode_verified
+from tvae_core.domain import Domain, DomainError
 from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.space import paths as latent_ops
-from tvae_core.space.codec import Codec, Progress
-from tvae_core.space.paths import How, Projection
+from tvae_core.space.paths import (
+    How,
+    Projection,
+    check_radius,
+    neighbours,
+    path,
+    path_sigma,
+    path_weights,
+)
 from tvae_core.support.random_rows import normal_rows
+
+Progress = Callable[[int, int], None]
+AUTO_SETTINGS = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
+"""Settings of the dial that `fidelity="auto"` tries, most faithful first."""
+
+
+class Codec:
+    """Encodes and decodes texts with a model and a tokenizer.
+
+    Args:
+        model: in eval mode.
+        tokenizer: of the model's vocabulary.
+        domain: gives `check` for `fidelity="auto"`.
+
+    Attributes:
+        beams: rows searched side by side for the likeliest text of a code; 1 is greedy.
+        sample_beams: the same for random samples, where temperature 0 is asked for.
+        cycles: most cycles in which `rebuild` looks for the text that a real item's code has.
+    """
+
+    def __init__(self, model: TransformerVAE, tokenizer: Any, domain: Domain) -> None:
+        self.model, self.tokenizer, self.domain = model, tokenizer, domain
+        self.beams, self.sample_beams, self.cycles = 1, 1, 0
+
+    def search(self, beams: int | None = None, cycles: int | None = None) -> None:
+        """Takes these for every verb from now on; raises `ValueError` for impossible numbers."""
+        if beams is not None:
+            check_beams(beams)
+            self.beams = self.sample_beams = beams
+        if cycles is not None:
+            check_cycles(cycles)
+            self.cycles = cycles
+
+    @torch.inference_mode()
+    def encode(
+        self, texts: Sequence[str], batch_size: int = 256, progress: Progress | None = None
+    ) -> Tensor:
+        """Codes of texts, `(n, n_latent, latent_size)` on the CPU, without noise.
+
+        Raises:
+            DomainError: for an empty text, or one longer than the model takes.
+        """
+        rows = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+        limit = self.model.config.max_length
+        for text, row in zip(texts, rows, strict=True):
+            if not row:
+                raise DomainError("the text is empty")
+            if len(row) > limit:
+                short = text if len(text) <= 60 else text[:57] + "..."
+                raise DomainError(f"{short!r} has {len(row)} tokens; this bundle takes {limit}")
+        shape = (self.model.config.n_latent, self.model.config.latent_size)
+        out = torch.zeros(len(rows), *shape)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        for start in range(0, len(order), batch_size):
+            part = order[start : start + batch_size]
+            ids = pad_rows([torch.tensor(rows[i]) for i in part]).to(self.model.device)
+            out[part] = self.model.encode(ids).float().cpu()
+            if progress is not None:
+                progress(start + len(part), len(rows))
+        return out
+
+    def decode(
+        self,
+        latents: Tensor,
+        fidelity: Fidelity | Decoding = 1.0,
+        *,
+        first_row: int = 0,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> list[str]:
+        """Texts of codes.
+
+        Args:
+            latents: `(n, n_latent, latent_size)`.
+            fidelity: setting of the dial, or all settings as a `Decoding`.
+            first_row: number of the first code in the seed's draws.
+            progress: called with (done, total).
+            settings: others of a `Decoding`, by name: `temperature=1.0, seed=3`.
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        how = Decoding.of(fidelity, **settings)
+        if how.auto:
+            return self._decode_auto(latents, how, first_row, progress)
+        numbers = range(first_row, first_row + len(latents))
+        return self._decode_at(latents, how, numbers, progress)
+
+    def _decode_at(
+        self,
+        latents: Tensor,
+        how: Decoding,
+        numbers: Sequence[int],
+        progress: Progress | None = None,
+    ) -> list[str]:
+        assert not isinstance(how.fidelity, str)
+        rows = decode_latents(
+            self.model,
+            latents,
+            sigma_of(self.model.config, how.fidelity),
+            temperature=how.temperature,
+            top_p=how.top_p,
+            seed=how.seed,
+            row_numbers=numbers,
+            batch_size=how.batch_size,
+            progress=progress,
+            beams=self.beams if how.beams is None else how.beams,
+        )
+        texts: list[str] = self.tokenizer.batch_decode(rows) if rows else []
+        return texts
+
+    def _decode_auto(
+        self, latents: Tensor, how: Decoding, first_row: int, progress: Progress | None
+    ) -> list[str]:
+        texts = [""] * len(latents)
+        left = list(range(len(latents)))
+        for setting in AUTO_SETTINGS:
+            if not left:
+                break
+            numbers = [first_row + i for i in left]
+            tried = self._decode_at(latents[left], replace(how, fidelity=setting), numbers)
+            verdicts = self.domain.check(tried)
+            for i, text in zip(left, tried, strict=True):
+                texts[i] = text
+            left = [i for i, verdict in zip(left, verdicts, strict=True) if not verdict.ok]
+            if progress is not None:
+                progress(len(latents) - len(left), len(latents))
+        return texts
+
+    def rebuild(
+        self,
+        latents: Tensor,
+        fidelity: Fidelity | Decoding = 1.0,
+        *,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> list[str]:
+        """The likeliest texts of real items' codes: `decode`, but verified where that is possible.
+
+        At the most faithful setting of the dial, which asks for the item itself, texts are encoded
+        again, and others are tried where another code comes back (`tvae_core.decoding.verified`),
+        in at most `cycles` cycles. At all other settings it is `decode`.
+
+        Args:
+            latents: `(n, n_latent, latent_size)`, as `encode` gives them.
+            fidelity: setting of the dial, or all settings as a `Decoding`.
+            progress: called with (done, total).
+            settings: others of a `Decoding`, by name.
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        how = Decoding.of(fidelity, **settings)
+        cycles = self.cycles if how.cycles is None else how.cycles
+        if isinstance(how.fidelity, str) or not cycles:
+            return self.decode(latents, how, progress=progress)
+        sigma = sigma_of(self.model.config, how.fidelity).expand(len(latents))
+        faithful = sigma <= self.model.config.sigma_min * (1 + 1e-4)
+        setting = torch.as_tensor(how.fidelity, dtype=torch.float32).expand(len(latents))
+        texts = [""] * len(latents)
+        verified, others = faithful.nonzero()[:, 0], (~faithful).nonzero()[:, 0]
+
+        def tell(done: int, total: int) -> None:
+            if progress is not None:
+                progress(len(latents) - total + done, len(latents))
+
+        if len(others):
+            found = self.decode(latents[others], replace(how, fidelity=setting[others]))
+            for index, text in zip(others.tolist(), found, strict=True):
+                texts[index] = text
+        found = decode_verified(
+            self,
+            latents[verified],
+            cycles=cycles,
+            beams=self.beams if how.beams is None else how.beams,
+            batch_size=how.batch_size,
+            progress=tell,
+        )
+        for index, text in zip(verified.tolist(), found, strict=True):
+            texts[index] = text
+        return texts
+
+    def reconstruct(self, texts: Sequence[str], fidelity: float | str = 1.0) -> list[str]:
+        """Encodes and decodes texts, see `rebuild`."""
+        return self.rebuild(self.encode(texts), fidelity)
 
 
 @dataclass(frozen=True)
@@ -33,7 +225,7 @@ class Samples:
 
     texts: list[str]
     latents: Tensor
-    fidelity: float
+    fidelity: Fidelity
 
 
 @dataclass(frozen=True)
@@ -123,76 +315,90 @@ class LatentSpace(Codec):
         codes: Tensor = flat.unflatten(1, shape).cpu()
         return codes
 
-    def drawing(
-        self, temperature: float | None = None, top_p: float | None = None
-    ) -> tuple[float, float]:
-        """Temperature and nucleus of sampled texts: as given, or by default the bundle's own.
+    def sampling(
+        self,
+        fidelity: float | str | None = None,
+        *,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+        batch_size: int = BATCH,
+    ) -> Decoding:
+        """How random samples are decoded: as given, or by default as the bundle recommends.
+
+        With `auto`, which looks for valid texts by the dial, texts are the likeliest by default.
 
         Raises:
             ValueError: for settings out of range.
         """
-        heat = self.defaults["sample_temperature"] if temperature is None else temperature
-        nucleus = self.defaults["sample_top_p"] if top_p is None else top_p
-        check_sampling(heat, nucleus)
-        return heat, nucleus
+        auto = isinstance(fidelity, str)
+        heat, nucleus = self.defaults["sample_temperature"], self.defaults["sample_top_p"]
+        if auto:
+            heat, nucleus = 0.0, 1.0
+        return Decoding(
+            fidelity if isinstance(fidelity, str) else self._setting(fidelity),
+            heat if temperature is None else temperature,
+            nucleus if top_p is None else top_p,
+            beams=self.sample_beams,
+            seed=seed,
+            batch_size=batch_size,
+        )
 
     def sample_batches(
-        self,
-        n: int,
-        seed: int = 0,
-        prior: str = "flow",
-        fidelity: float | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        batch_size: int = 64,
+        self, stop: int, how: Decoding | None = None, prior: str = "flow", first: int = 0
     ) -> Iterator[Samples]:
         """Random samples in batches; the whole depends on the seed, not on `batch_size`.
 
         Args:
-            n: samples, at least 1.
-            seed: of codes and decoding.
+            stop: one more than the number of the last sample, at least 1.
+            how: how they are decoded; by default as `sampling` gives it.
             prior: `flow`, `gaussian` or `normal`.
-            fidelity: setting of the dial; by default the bundle's own.
-            temperature: of the decoding; by default the bundle's own (0 is greedy).
-            top_p: nucleus of the decoding; by default the bundle's own (1 is all).
-            batch_size: samples a batch.
+            first: number of the first sample.
 
         Raises:
             ValueError: for settings out of range.
         """
-        if n < 1:
-            raise ValueError(f"the number of samples must be at least 1, not {n}")
-        heat, nucleus = self.drawing(temperature, top_p)
-        setting = self._setting(fidelity)
-        for start in range(0, n, batch_size):
-            count = min(batch_size, n - start)
-            latents = self.sample_latents(count, seed, prior, setting, start)
-            texts = self.decode(
-                latents, setting, heat, nucleus, seed, start, batch_size, beams=self.sample_beams
-            )
-            yield Samples(texts, latents, setting)
+        if stop < 1:
+            raise ValueError(f"the number of samples must be at least 1, not {stop}")
+        how = self.sampling() if how is None else how
+        setting = how.fidelity if isinstance(how.fidelity, int | float) else None
+        for start in range(first, stop, how.batch_size):
+            count = min(how.batch_size, stop - start)
+            latents = self.sample_latents(count, how.seed, prior, setting, start)
+            yield Samples(self.decode(latents, how, first_row=start), latents, how.fidelity)
 
     def sample(
         self,
         n: int,
         seed: int = 0,
         prior: str = "flow",
-        fidelity: float | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        batch_size: int = BATCH,
+        fidelity: float | str | None = None,
+        *,
         progress: Progress | None = None,
+        **settings: Any,
     ) -> Samples:
-        """Random samples, see `sample_batches`; nothing is filtered."""
+        """Random samples; nothing is filtered.
+
+        Args:
+            n: samples, at least 1.
+            seed: of codes and decoding.
+            prior: `flow`, `gaussian` or `normal`.
+            fidelity: setting of the dial; by default the bundle's own.
+            progress: called with (done, total).
+            settings: `temperature`, `top_p` and `batch_size` of `sampling`.
+
+        Raises:
+            ValueError: for settings out of range.
+        """
+        how = self.sampling(fidelity, seed=seed, **settings)
         texts: list[str] = []
         latents: list[Tensor] = []
-        setting = self._setting(fidelity)
-        for part in self.sample_batches(n, seed, prior, setting, temperature, top_p, batch_size):
+        for part in self.sample_batches(n, how, prior):
             texts += part.texts
             latents.append(part.latents)
             if progress is not None:
                 progress(len(texts), n)
-        return Samples(texts, torch.cat(latents), setting)
+        return Samples(texts, torch.cat(latents), how.fidelity)
 
     def interpolate(
         self,
@@ -216,18 +422,18 @@ class LatentSpace(Codec):
                 (see `follow`).
         """
         codes = self.encode([a, b])
-        path = latent_ops.path(codes[0], codes[1], steps, how, per_token)
+        way = path(codes[0], codes[1], steps, how, per_token)
         if fidelity is None:
-            read, settings = self.follow(path[None], how)
+            read, settings = self.follow(way[None], how)
             texts, shown = self.rebuild(read[0], settings), settings.tolist()
         else:
-            first, last = self.rebuild(path[[0, -1]], fidelity)
-            texts = [first, *self.decode(path[1:-1], fidelity), last]
+            first, last = self.rebuild(way[[0, -1]], fidelity)
+            texts = [first, *self.decode(way[1:-1], fidelity), last]
             shown = [float("nan") if isinstance(fidelity, str) else float(fidelity)] * steps
         shares = torch.linspace(0, 1, steps).tolist()
         return [
             PathPoint(t, code, setting, text)
-            for t, code, setting, text in zip(shares, path, shown, texts, strict=True)
+            for t, code, setting, text in zip(shares, way, shown, texts, strict=True)
         ]
 
     @property
@@ -244,16 +450,16 @@ class LatentSpace(Codec):
         `(end + sigma * noise) / sqrt(1 + sigma^2)`. The bundle's `path_noise` scales the level.
 
         Args:
-            paths: `(n, steps, n_latent, latent_size)`, made by `latent_ops.path`.
+            paths: `(n, steps, n_latent, latent_size)`, made by `path`.
             how: how they were made.
 
         Returns:
             Codes to decode, of the same shape, and the settings of the dial `(steps,)`.
         """
         steps, config = paths.shape[1], self.model.config
-        near, _ = latent_ops.path_weights(steps, how)
+        near, _ = path_weights(steps, how)
         scale = self.defaults["path_noise"] * self.spread
-        sigma = (latent_ops.path_sigma(steps, how) * scale).clamp(max=config.sigma_max)
+        sigma = (path_sigma(steps, how) * scale).clamp(max=config.sigma_max)
         factor = 1 / (near * (1 + sigma.square()).sqrt())
         return paths * factor[None, :, None, None], fidelity_of(config, sigma)
 
@@ -278,11 +484,11 @@ class LatentSpace(Codec):
         """
         if n < 1:
             raise ValueError(f"the number of neighbours must be at least 1, not {n}")
-        latent_ops.check_radius(radius)
+        check_radius(radius)
         code = self.encode([text])[0]
         noise = normal_rows(0, n, tuple(code.shape), seed, stream=2)
         level = radius * self.spread
-        codes = latent_ops.neighbours(code, noise, level)
+        codes = neighbours(code, noise, level)
         setting = fidelity
         if setting is None:
             setting = float(fidelity_of(self.model.config, max(level, 1e-6)))

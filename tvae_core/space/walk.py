@@ -12,7 +12,7 @@ import torch
 
 from tvae_core.decoding.dial import sigma_of
 from tvae_core.model.latent import add_noise
-from tvae_core.space import paths as latent_ops
+from tvae_core.space import paths
 from tvae_core.space.paths import How
 from tvae_core.space.space import LatentSpace, PathPoint
 from tvae_core.support.random_rows import normal_rows
@@ -79,7 +79,7 @@ def noisy_points(
 ) -> list[PathPoint]:
     """Points of the way with the noise of a setting of the dial added, decoded at that setting."""
     ends = space.encode([a, b])
-    path = latent_ops.path(ends[0], ends[1], count, how, per_token)
+    path = paths.path(ends[0], ends[1], count, how, per_token)
     level = sigma_of(space.model.config, fidelity).expand(count)
     codes = add_noise(path, level, normal_rows(0, count, tuple(path.shape[1:]), 0, stream=4))
     shares = torch.linspace(0, 1, count).tolist()

@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from tvae_core.support.command_line import available_cores
+from tvae_core.support.machine import available_cores
 
 
 def expected_world() -> int:

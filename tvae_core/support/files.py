@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and their hashes."""
+"""Files and folders that appear whole or not at all, their locks and hashes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ import json
 import math
 import os
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from tvae_core.support.errors import OutputError
 
-class OutputError(ValueError):
-    """A place that cannot be written, with the reason."""
+LOG_FILE = "log.jsonl"
+"""The log of a training, in the folder of its run."""
+
+
+class InUseError(OutputError):
+    """A file that another process holds; the message is the line that says which."""
 
 
 _NOT_LINES = frozenset(
@@ -138,49 +145,76 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def write_whole(target: Path, content: str | bytes) -> None:
-    """Writes a file under a temporary name and renames it.
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A file beside `target` that takes its place when the block ends well, and vanishes otherwise.
 
     Raises:
-        OutputError: when the place cannot be written.
+        OutputError: when the place cannot be written, before the block runs or in it.
     """
     target = target.absolute()
-    check_parent(target)
-    data = content.encode() if isinstance(content, str) else content
+    check_file(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror}") from error
+    os.close(handle)
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_file(target: Path) -> Iterator[TextIO]:
-    """A text file written under a temporary name that becomes `target` when the block ends well.
-
-    Raises:
-        OutputError: when the place cannot be written.
-    """
-    target = target.absolute()
-    check_parent(target)
-    if target.is_dir():
-        raise OutputError(f"cannot write {target}: it is a folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-        os.replace(temporary, target)
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error.strerror}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, content: str | bytes) -> None:
+    """Writes a file under a temporary name and renames it; raises `OutputError`."""
+    with replacing(target) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[TextIO]:
+    """A text file that becomes `target` when the block ends well; raises `OutputError`."""
+    with (
+        replacing(target) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        yield file
+
+
+@contextmanager
+def held(file: Path) -> Iterator[None]:
+    """Holds a lock on a file, with a line in it that says who does, while the block runs.
+
+    The lock is the system's and ends with its process, however that ends. File systems without
+    locks are used without one.
+
+    Raises:
+        InUseError: another process holds it.
+        OutputError: the file cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        raise OutputError(f"cannot write {file.parent}: {error.strerror}") from error
+    lock = FileLock(file, blocking=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InUseError(file.read_text().strip() or "another process") from None
+    except OSError:
+        pass
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    file.write_text(f"process {os.getpid()} on {socket.gethostname()} since {since}\n")
+    try:
+        yield
+    finally:
+        lock.release()

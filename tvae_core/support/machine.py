@@ -1,13 +1,16 @@
-"""What this machine does fast."""
+"""What this machine has and does fast: cores, threads, memory, bf16, scikit-learn."""
 
 from __future__ import annotations
 
 import functools
+import importlib.util
+import os
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+
 
 PROBE_SIZE = 256
 """Rows of the square matrices whose product is timed; a width that small models have."""
@@ -55,3 +58,45 @@ def seconds_of_product(
         matrix @ matrix
         best = min(best, time.perf_counter() - start)
     return best
+
+
+def available_cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_threads(threads: int | None) -> int:
+    """Sets torch's CPU threads: the given number, or what `OMP_NUM_THREADS` or the machine has."""
+    import torch
+
+    count = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    count = count or available_cores()
+    torch.set_num_threads(count)
+    return count
+
+
+def reuse_memory() -> bool:
+    """Keeps freed memory for the next step instead of giving it back (glibc; else does nothing).
+
+    A training step on a CPU frees and asks for the same hundreds of megabytes each time; glibc
+    would return large blocks to the system and have them zeroed again, which took 13% of a
+    step (105M parameters, 32 rows of 30 tokens, bf16).
+
+    Returns:
+        Whether it was done.
+    """
+    import ctypes
+
+    mmap_max, trim_threshold, top_pad = -4, -1, -2
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    wanted = ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 64 << 20))
+    done = [mallopt(option, value) == 1 for option, value in wanted]
+    return all(done)
+
+
+def has_scikit_learn() -> bool:
+    """Whether scikit-learn is installed."""
+    return importlib.util.find_spec("sklearn") is not None

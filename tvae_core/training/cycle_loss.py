@@ -11,10 +11,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.decoding.generate import decode_latents
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.space import paths as latent_ops
+from tvae_core.space import paths
 
 ROWS = 32
 """Codes of a batch that are decoded; decoding is the larger part of the cost."""
@@ -32,7 +32,7 @@ def between_items(latents: Tensor) -> Tensor:
     others = latents.roll(1, dims=0)
     shares = torch.rand(len(latents)).tolist()
     return torch.stack(
-        [latent_ops.slerp(a, b, t) for a, b, t in zip(latents, others, shares, strict=True)]
+        [paths.slerp(a, b, t) for a, b, t in zip(latents, others, shares, strict=True)]
     )
 
 

@@ -18,12 +18,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers.trainer_pt_utils import safe_globals
 
-from tvae_core.data.stream import Stream
-from tvae_core.data.stream_files import StreamError
+from tvae_core.data.stream import Stream, StreamError
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 from tvae_core.support.files import json_text
-from tvae_core.training import fsdp as sharded
+from tvae_core.training import fsdp
 from tvae_core.training.fsdp import ShardedCheckpointError
 from tvae_core.training.loop import TVAETrainer, collate_share
 
@@ -31,7 +30,7 @@ STREAM = "stream.json"
 
 
 class DistributedTrainer(TVAETrainer):
-    """`TVAETrainer` for models that `sharded.shard` has spread, and for checkpoints of either kind.
+    """`TVAETrainer` for models that `fsdp.shard` has spread, and for checkpoints of either kind.
 
     A run may go on in another number of processes than it began with: weights and optimiser state
     are read by name, and the state of the random numbers is the same in all processes.
@@ -45,7 +44,7 @@ class DistributedTrainer(TVAETrainer):
         self.stream = stream
         super().__init__(**kwargs)
         self.args.ignore_data_skip = stream is not None  # it knows its place itself
-        if sharded.is_sharded(self._core):
+        if fsdp.is_sharded(self._core):
             # its forward still gets autocast, but no DDP around it: gradients are averaged already
             prepare = partial(_prepare, prepare=self.accelerator.prepare_model)
             self.accelerator.prepare_model = prepare
@@ -59,7 +58,7 @@ class DistributedTrainer(TVAETrainer):
 
     def gather(self) -> None:
         """Brings a sharded model into one piece, in all processes together, after training."""
-        self.model = sharded.whole(self._core)
+        self.model = fsdp.whole(self._core)
 
     @property
     def _core(self) -> TransformerVAE:
@@ -68,7 +67,7 @@ class DistributedTrainer(TVAETrainer):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Writes the weights; those of a sharded model are `_save_optimizer_and_scheduler`'s."""
-        if not sharded.is_sharded(self._core):
+        if not fsdp.is_sharded(self._core):
             super().save_model(output_dir, _internal_call)
         elif self.args.should_save:
             folder = Path(output_dir or self.args.output_dir or ".")
@@ -79,22 +78,22 @@ class DistributedTrainer(TVAETrainer):
         if self.stream is not None and self.args.should_save:
             place = self.stream.state_at(self._batches())
             (Path(output_dir) / STREAM).write_text(json_text(place))
-        if not sharded.is_sharded(self._core):
+        if not fsdp.is_sharded(self._core):
             super()._save_optimizer_and_scheduler(output_dir)
             return
         assert self.optimizer is not None
         assert self.lr_scheduler is not None
-        sharded.save(self._core, self.optimizer, Path(output_dir) / sharded.FOLDER)
+        fsdp.save(self._core, self.optimizer, Path(output_dir) / fsdp.FOLDER)
         if self.args.should_save:
             torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / "scheduler.pt")
 
     def _load_from_checkpoint(
         self, resume_from_checkpoint: str, model: nn.Module | None = None
     ) -> None:
-        folder = Path(resume_from_checkpoint) / sharded.FOLDER
+        folder = Path(resume_from_checkpoint) / fsdp.FOLDER
         if folder.is_dir():
-            sharded.load(self._core, folder)
-        elif sharded.is_sharded(self._core):
+            fsdp.load(self._core, folder)
+        elif fsdp.is_sharded(self._core):
             raise ShardedCheckpointError(
                 f"{resume_from_checkpoint} is in one piece: go on with --sharding none"
             )
@@ -115,13 +114,13 @@ class DistributedTrainer(TVAETrainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
             self._find_place(Path(checkpoint))
-        folder = Path(checkpoint or ".") / sharded.FOLDER
+        folder = Path(checkpoint or ".") / fsdp.FOLDER
         if checkpoint is None or not folder.is_dir():
             super()._load_optimizer_and_scheduler(checkpoint)
             return
         assert self.optimizer is not None
         assert self.lr_scheduler is not None
-        sharded.load(self._core, folder, self.optimizer)
+        fsdp.load(self._core, folder, self.optimizer)
         self.lr_scheduler.load_state_dict(
             torch.load(Path(checkpoint) / "scheduler.pt", weights_only=True)
         )
@@ -131,7 +130,11 @@ class DistributedTrainer(TVAETrainer):
         if checkpoint is None:
             return
         alone, first = (Path(checkpoint) / f"rng_state{n}.pth" for n in ("", "_0"))
-        own = alone if across.world() == 1 else first.with_name(f"rng_state_{across.rank()}.pth")
+        own = (
+            alone
+            if collectives.world() == 1
+            else first.with_name(f"rng_state_{collectives.rank()}.pth")
+        )
         if own.is_file():
             super()._load_rng_state(checkpoint)
             return

@@ -28,7 +28,7 @@ from torch.distributed.tensor import DTensor
 from tvae_core.model.decoder import DecoderLayer
 from tvae_core.model.encoder import FunnelLayer
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 from tvae_core.support.files import json_text, write_whole
 
 FOLDER = "sharded"
@@ -45,7 +45,7 @@ def shard(model: TransformerVAE, device: torch.device) -> None:
 
     What is not in a layer (embedding, readout, memory, norms) stays gathered through a step.
     """
-    mesh = init_device_mesh(device.type, (across.world(),))
+    mesh = init_device_mesh(device.type, (collectives.world(),))
     for module in list(model.modules()):
         if isinstance(module, FunnelLayer | DecoderLayer):
             fully_shard(module, mesh=mesh)
@@ -86,11 +86,11 @@ def save(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> No
     tensors, scalars = _state(model, optimizer)
     writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
     state_dict_saver.save(tensors, storage_writer=writer)
-    if across.rank() == 0:
+    if collectives.rank() == 0:
         files = {p.name: p.stat().st_size for p in sorted(folder.glob("*.safetensors"))}
         shapes = {name: list(value.shape) for name, value in tensors.items()}
         index = {
-            "processes": across.world(),
+            "processes": collectives.world(),
             "files": files,
             "shapes": shapes,
             "scalars": scalars,

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.decoding.dial import fidelity_of
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space.space import LatentSpace
@@ -137,7 +137,11 @@ def valid_pairs(
         if not left:
             break
         texts = space.decode(
-            latents[left], settings[left], temperature, seed=seed + attempt, beams=1
+            latents[left],
+            settings[left],
+            temperature=temperature,
+            seed=seed + attempt,
+            beams=1,
         )
         rows = space.tokenizer(texts, add_special_tokens=False)["input_ids"]
         verdicts = space.domain.check(texts)

@@ -11,32 +11,76 @@ Checkpoints without a list, of older versions, are taken if all that can be chec
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pickle
 import shutil
-import socket
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
+from tvae_core.support.errors import OutputError
 from tvae_core.support.files import (
-    OutputError,
+    LOG_FILE,
+    InUseError,
+    held,
     json_text,
     sha256_file,
     write_whole,
     writing_failure,
 )
-from tvae_core.training.run_log import LOG_FILE, trim_log
+
+
+def append_line(file: Path, line: str) -> None:
+    """Appends a line, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    size = file.stat().st_size if file.exists() else 0
+    try:
+        with file.open("ab", buffering=0) as handle:
+            data = memoryview(line.encode() + b"\n")
+            while data:
+                data = data[handle.write(data) :]
+    except OSError as error:
+        with suppress(OSError):
+            os.truncate(file, size)
+        raise OutputError(f"cannot write {file}: {error.strerror}") from error
+
+
+def trim_log(file: Path, step: int) -> None:
+    """Takes out of a log what a run that goes on after `step` writes again.
+
+    Also out go half a line at the end, and lines that an older version wrote twice: the later
+    one is of the run that went on.
+    """
+    kept: dict[tuple[int, tuple[str, ...]], str] = {}
+    text = file.read_text(encoding="utf-8", errors="replace")
+    newest = -1
+    for line in text.splitlines():
+        try:
+            content: dict[str, Any] = json.loads(line)
+            key = (int(content["step"]), tuple(sorted(content)))
+        except (ValueError, KeyError, TypeError):
+            continue
+        if key[0] < newest:
+            kept = {other: told for other, told in kept.items() if other[0] <= key[0]}
+        newest = key[0]
+        kept.pop(key, None)
+        kept[key] = line
+    found = "".join(f"{line}\n" for (at, _), line in kept.items() if at <= step)
+    if found != text:
+        write_whole(file, found)
+
 
 LIST_FILE = "sha256.json"
 LOCK_FILE = "lock"
@@ -59,8 +103,8 @@ def first_process() -> bool:
 def locked(folder: Path) -> Iterator[None]:
     """Keeps other runs out of a folder for as long as this process lives.
 
-    The lock is the system's (`flock`) and ends with its process, however that ends. Of several
-    processes of one run the first holds it. File systems without locks are used without one.
+    The lock ends with its process, however that ends (see `held`). Of several processes of one run
+    the first holds it.
 
     Raises:
         RunFolderError: another process is at work there; says which.
@@ -70,27 +114,12 @@ def locked(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK_FILE).open("a+")
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror}") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise RunFolderError(
-                f"{folder} is in use by {holder}; wait for it, stop it, or choose another --output"
-            ) from None
-        except OSError:
-            pass
-        file.seek(0)
-        file.truncate()
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n")
-        file.flush()
-        yield
+        with held(folder / LOCK_FILE):
+            yield
+    except InUseError as holder:
+        raise RunFolderError(
+            f"{folder} is in use by {holder}; wait for it, stop it, or choose another --output"
+        ) from None
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -251,7 +280,7 @@ def new_checkpoint(target: Path, keep: int | None = None) -> Iterator[Path]:
     Raises:
         OutputError: it cannot be written; the checkpoints of before are as they were.
     """
-    staging, first = target.parent / STAGING, across.rank() == 0
+    staging, first = target.parent / STAGING, collectives.rank() == 0
     fresh = staging / target.name
     try:
         if first:
@@ -290,7 +319,7 @@ def _put_in_place(fresh: Path, target: Path, keep: int | None) -> None:
 
 def meet() -> None:
     """Waits until all processes of the run are here."""
-    if across.world() > 1:
+    if collectives.world() > 1:
         dist.barrier()
 
 

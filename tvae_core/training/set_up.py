@@ -10,12 +10,11 @@ import torch
 from transformers import TrainingArguments
 
 from tvae_core.data.prepared import PreparedSet, TokenRows
-from tvae_core.data.stream import Stream
-from tvae_core.data.stream_files import Source
+from tvae_core.data.stream import Source, Stream
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 from tvae_core.support.machine import multiplies_bf16_fast
-from tvae_core.training import fsdp as sharded
+from tvae_core.training import fsdp
 from tvae_core.training.distributed import DistributedTrainer
 from tvae_core.training.optimizers import MuonWithAdamW, faster_type
 from tvae_core.training.run_folder import first_process
@@ -35,7 +34,7 @@ def wants_bf16(precision: str) -> bool:
 def _agreed_type(model: TransformerVAE, device: torch.device) -> torch.dtype:
     """The type that Muon multiplies in, the same in all processes."""
     fast = torch.tensor([faster_type(model) == torch.bfloat16], device=device)
-    return torch.bfloat16 if bool(across.gather(fast).all()) else torch.float32
+    return torch.bfloat16 if bool(collectives.gather(fast).all()) else torch.float32
 
 
 def own_share(settings: TrainSettings, rows: int) -> int:
@@ -48,7 +47,7 @@ def own_share(settings: TrainSettings, rows: int) -> int:
     Raises:
         ValueError: settings that do not go with several processes.
     """
-    batch, processes = min(settings.batch_size, rows), across.expected_world()
+    batch, processes = min(settings.batch_size, rows), collectives.expected_world()
     if batch % processes:
         raise ValueError(f"batch_size {batch} cannot be shared by {processes} processes")
     if processes > 1 and (settings.cycle_weight or settings.interpolate_every):
@@ -123,7 +122,7 @@ def make_trainer(
         ValueError: see `own_share`.
     """
     own = own_share(settings, len(rows) if stream is None else settings.batch_size)
-    together = across.expected_world() > 1
+    together = collectives.expected_world() > 1
     if stream is not None:
         stream.max_length = model.config.max_length
     model.set_checkpointing(
@@ -158,8 +157,8 @@ def make_trainer(
         ddp_broadcast_buffers=False,
     )
     if together and settings.sharding == "full":
-        sharded.shard(model, arguments.device)
-    per_step = own * across.expected_world() * settings.gradient_accumulation_steps
+        fsdp.shard(model, arguments.device)
+    per_step = own * collectives.expected_world() * settings.gradient_accumulation_steps
     optimizer = None
     if settings.optimizer == "muon":
         optimizer = MuonWithAdamW(

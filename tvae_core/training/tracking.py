@@ -17,9 +17,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from tvae_core.domain import Domain
 from tvae_core.evaluation.showcase import Showcase, Shown
-from tvae_core.support.files import json_text, write_whole
-from tvae_core.training.run_log import LOG_FILE as LOG_FILE
-from tvae_core.training.run_log import append_line
+from tvae_core.support.files import LOG_FILE, json_text, write_whole
+from tvae_core.support.table import markdown_table
+from tvae_core.training.run_folder import append_line
 
 HEADS = ("from", "text", "valid", "note")
 MOST_ROWS, MOST_PICTURES = 64, 33
@@ -103,12 +103,12 @@ def _pictures(rows: Sequence[Shown], domain: Domain) -> list[Any]:
 
 
 def _markdown(rows: Sequence[Shown]) -> str:
-    lines = ["| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS)]
+    told: list[Sequence[str]] = [HEADS]
     for row in rows[:MOST_ROWS]:
         cells = (row.origin, row.text, "yes" if row.ok else "no", row.note)
         shown = (" ".join(cell.split()).replace("|", "\\|").replace("`", "'") for cell in cells)
-        lines.append("| " + " | ".join(f"`{cell}`" if cell else "" for cell in shown) + " |")
-    return "\n".join(lines)
+        told.append([f"`{cell}`" if cell else "" for cell in shown])
+    return markdown_table(told)
 
 
 class ProgressLog(TrainerCallback):

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from domains.midi.notation import STEPS_PER_QUARTER, Score
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.evaluation.intervals import Estimate, share_of
 from tvae_core.space import LatentSpace
 

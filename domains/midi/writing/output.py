@@ -131,7 +131,8 @@ def _write_folder(
     reasons: Sequence[str],
     origin: Mapping[str, Any],
 ) -> None:
-    from tvae_core.rows import FOLDER_TABLE, FORMATS
+    from domains.midi.commands import COMMANDS
+    from tvae_core.rows import FOLDER_TABLE, write_to
 
     wide = max(3, len(str(len(rows))))
     table = []
@@ -144,4 +145,4 @@ def _write_folder(
                 (folder / name).write_bytes(to_midi(score, title=title, about=about))
             told = {"valid": score is not None, "reason": reasons[number - 1] or None}
             table.append({"text": row["text"], "file": name, **told, **row})
-        FORMATS["csv"](folder / FOLDER_TABLE, table, origin)
+        write_to(folder / FOLDER_TABLE, table, origin, COMMANDS, "csv")

@@ -18,16 +18,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from domains.smiles.commands import COMMANDS
+from domains.smiles.domain import SmilesDomain
 from domains.smiles.objectives import parse_objectives
-from domains.smiles.parallel import Workers
 from domains.smiles.pmo import MISSING, TASKS, auc_top
-from tvae_core.domain_commands import open_space
+from tvae_core.cli.options import open_space
 from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import Bar, CommandError, available_cores
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, json_text, write_whole
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
+from tvae_core.support.table import text_table
 from tvae_core.support.words import unknown_name
+from tvae_core.support.workers import Workers
 
 BUDGET = 10_000
 PUBLISHED = {"SMILES-VAE BO": 8.57, "SELFIES-VAE BO": 8.88, "JT-VAE BO": 8.35, "REINVENT": 14.18}
@@ -38,7 +41,7 @@ PUBLISHED = {"SMILES-VAE BO": 8.57, "SELFIES-VAE BO": 8.88, "JT-VAE BO": 8.35, "
 def worker_space(bundle: str, device: str) -> LatentSpace:
     """The space of a bundle, loaded once a process, which computes on one thread."""
     torch.set_num_threads(1)
-    return LatentSpace.load(bundle, COMMANDS.domain, device)
+    return LatentSpace.load(bundle, SmilesDomain(), device)
 
 
 def _search(
@@ -104,7 +107,7 @@ def run_pmo(args: Any) -> int:
     names, methods = task_names(args.tasks), method_names(args, args.method or METHODS[0])
     if args.json:
         check_file(Path(args.json))
-    space = open_space(args, COMMANDS.domain)
+    space = open_space(args, SmilesDomain())
     budget = args.budget or BUDGET
     given = {n: getattr(args, n) for n in ("radius", "batch_size", "fidelity", "decodes")}
     settings = {name: value for name, value in given.items() if value is not None}
@@ -135,12 +138,11 @@ def run_pmo(args: Any) -> int:
 
 def _report(method: str, rows: Sequence[dict[str, Any]], budget: int) -> float:
     """Prints the tasks of one method; gives the sum of their areas."""
-    print(f"{'task of ' + method:<26}  AUC top-10   top 1  top 10   calls  best")
+    lines = [("task of " + method, "AUC top-10", "top 1", "top 10", "calls", "best")]
     for row in rows:
-        print(
-            f"{row['task']:<26}  {row['auc_top10']:10.3f}  {row['top1']:6.3f}  {row['top10']:6.3f}"
-            f"  {row['calls']:6,}  {row['best']}"
-        )
+        figures = (f"{row[name]:.3f}" for name in ("auc_top10", "top1", "top10"))
+        lines.append((row["task"], *figures, f"{row['calls']:,}", row["best"]))
+    print(text_table(lines, "<>>>>-", (26, 10, 6, 6, 6)))
     total: float = sum(row["auc_top10"] for row in rows)
     print(f"sum of AUC top-10 over {len(rows)} tasks of 23: {total:.3f}; {budget:,} calls each")
     if budget == BUDGET and len(rows) == len(TASKS):

@@ -12,7 +12,7 @@ import functools
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,22 +21,20 @@ import numpy as np
 import torch
 
 from domains.smiles.benchmark.pmo import method_names, run_pmo, worker_space
-from domains.smiles.commands import COMMANDS
+from domains.smiles.domain import SmilesDomain
 from domains.smiles.objectives import parse_objectives
-from domains.smiles.parallel import Workers
-from tvae_core.domain_commands import open_space
+from tvae_core.cli.options import open_space
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.search.search import METHODS, Search
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import (
-    Bar,
-    CommandError,
-    CommandParser,
-    available_cores,
-    positive_int,
-)
+from tvae_core.support.errors import CommandError
 from tvae_core.support.files import check_file, json_text, write_whole
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
+from tvae_core.support.table import text_table
+from tvae_core.support.workers import Workers
 
-BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}
+BENCHMARKS = {"plogp": Path(__file__).parent / "plogp_moses_test.smi"}
 SIMILARITY, BUDGET, MOLECULES = 0.4, 1000, 100
 UNUSED = (
     *("output", "format", "plot", "history", "resume"),
@@ -150,6 +148,20 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
     }
 
 
+def _told(found: Mapping[str, Mapping[str, float]]) -> str:
+    """The figures of each method, a line each."""
+    rows: list[Sequence[str]] = [
+        ("method", "improvement", "at half", "success", "similarity", "codes a call")
+    ]
+    for method, row in found.items():
+        gain = f"{row['improvement_mean']:.2f} +- {row['improvement_sd']:.2f}"
+        shares = [
+            f"{row[k]:.2f}" for k in ("improvement_half_budget", "success", "similarity_mean")
+        ]
+        rows.append((method, gain, *shares, f"{row['decoded_mean'] / row['calls_mean']:.1f}"))
+    return text_table(rows, "<>", (8, 11, 9, 7, 10, 12))
+
+
 def run_benchmark(args: Any) -> int:
     """Runs the benchmark that the arguments of `optimise` ask for."""
     if args.target or args.start:
@@ -167,7 +179,7 @@ def run_benchmark(args: Any) -> int:
     lines = BENCHMARKS[args.benchmark].read_text(encoding="utf-8").splitlines()
     starts = [line.split()[0] for line in lines][: args.molecules or MOLECULES]
     methods = method_names(args, f"{args.method or METHODS[0]},random")
-    space = open_space(args, COMMANDS.domain)
+    space = open_space(args, SmilesDomain())
     similarity = SIMILARITY if args.similarity is None else args.similarity
     budget = args.budget or BUDGET
     names = ("radius", "batch_size", "fidelity", "decodes")
@@ -189,14 +201,7 @@ def run_benchmark(args: Any) -> int:
         parts = workers.map(work, tasks, chunk=1, pays_from=2, progress=Bar("benchmark", "group"))
     outcomes = [outcome for part in parts for outcome in part]
     table = {m: figures([o for o in outcomes if o.method == m]) for m in methods}
-    print(f"{'method':<8}  improvement    at half  success  similarity  codes a call")
-    for method, row in table.items():
-        spread = f"{row['improvement_mean']:.2f} +- {row['improvement_sd']:.2f}"
-        print(
-            f"{method:<8}  {spread:>11}  {row['improvement_half_budget']:9.2f}"
-            f"  {row['success']:7.2f}  {row['similarity_mean']:10.2f}"
-            f"  {row['decoded_mean'] / row['calls_mean']:12.1f}"
-        )
+    print(_told(table))
     minutes = (time.monotonic() - began) / 60
     print(f"{len(starts)} molecules, {budget:,} calls each, similarity >= {similarity:g}")
     print(f"{minutes:.1f} min", file=sys.stderr)

@@ -10,24 +10,33 @@ from tvae_core.cli.telling import tell
 from tvae_core.support.words import shortened
 
 
-def without_maps(verb: str, name: str, text: str) -> str:
-    """A SMILES without atom map numbers, which say nothing of the molecule; told on stderr.
+def plain(text: str) -> tuple[str, str]:
+    """A SMILES without atom map numbers, which say nothing of the molecule, and a note of that.
 
-    With them no molecule would be equal to the one given. Any other text stays as it is.
-
-    Args:
-        verb: that it was given to.
-        name: what lines call it, such as `--start`.
-        text: as it was given, a molecule or not.
+    With them no molecule would be equal to the one given. Any other text stays as it is, without
+    a note.
     """
     mol = parse(text)
     if isinstance(mol, Problem) or not any(atom.GetAtomMapNum() for atom in mol.GetAtoms()):
-        return text
-    plain = Chem.Mol(mol)
-    for atom in plain.GetAtoms():
+        return text, ""
+    bare = Chem.Mol(mol)
+    for atom in bare.GetAtoms():
         atom.SetAtomMapNum(0)
     # a map number keeps an explicit hydrogen apart: read again, it is one like the others
-    again = parse(canonical(plain))
-    found = canonical(plain if isinstance(again, Problem) else again)
-    tell(verb, f"{name} {shortened(text)}: its atom map numbers are left out, {found} is taken")
+    again = parse(canonical(bare))
+    found = canonical(bare if isinstance(again, Problem) else again)
+    return found, f"its atom map numbers are left out, {found} is taken"
+
+
+def without_maps(verb: str, name: str, text: str) -> str:
+    """`plain`, and its note on stderr.
+
+    Args:
+        verb: that the molecule was given to.
+        name: what lines call it, such as `--reference`.
+        text: as it was given, a molecule or not.
+    """
+    found, note = plain(text)
+    if note:
+        tell(verb, f"{name} {shortened(text)}: {note}")
     return found

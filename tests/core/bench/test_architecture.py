@@ -12,7 +12,8 @@ from tvae_core.bench.architecture import (
     int_list,
     train_settings_of,
 )
-from tvae_core.support.command_line import CommandError, CommandParser
+from tvae_core.cli.parser import CommandParser
+from tvae_core.support.errors import CommandError
 
 
 @pytest.fixture

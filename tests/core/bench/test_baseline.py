@@ -11,9 +11,9 @@ from transformers.modeling_outputs import BaseModelOutput
 from tvae_core.bench.architecture import add_architecture_arguments, config_of
 from tvae_core.bench.baseline import OriginalVAE
 from tvae_core.bench.steps import parameters
+from tvae_core.cli.parser import CommandParser
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support.command_line import CommandParser
 
 
 @pytest.fixture

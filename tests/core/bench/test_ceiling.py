@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from tvae_core.bench import ceiling
-from tvae_core.support.command_line import CommandParser
+from tvae_core.cli.parser import CommandParser
 
 
 def parse(*given: str) -> argparse.Namespace:

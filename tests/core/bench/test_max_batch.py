@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tvae_core.bench import max_batch
+from tvae_core.bench.architecture import CHECKPOINTED, ROWS, Row
 from tvae_core.bench.command import main
 from tvae_core.bench.max_batch import LARGEST, Largest, largest_batch, search
 from tvae_core.bench.memory import GIB, StepMemory
-from tvae_core.bench.rows import CHECKPOINTED, ROWS, Row
 from tvae_core.model.config import TVAEConfig
-from tvae_core.support.command_line import BAD_USAGE
+from tvae_core.support.errors import BAD_USAGE
 from tvae_core.training.presets import TrainSettings
 
 SMALL = {

@@ -12,8 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.utils.checkpoint import checkpoint
 
-from tvae_core.bench.live_bytes import LiveBytes
-from tvae_core.bench.memory import StepMemory, StepMeter, make_optimiser
+from tvae_core.bench.memory import LiveBytes, StepMemory, StepMeter, make_optimiser
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.layers import fused_attention
 from tvae_core.model.vae import TransformerVAE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tvae_core.bench import muon
-from tvae_core.support.command_line import CommandParser
+from tvae_core.cli.parser import CommandParser
 
 TINY = "d_model=16 n_heads=2 d_ff=16 encoder_blocks=1 decoder_layers=1 n_latent=1 latent_size=4"
 

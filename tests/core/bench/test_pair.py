@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tvae_core.bench.pair import Worker, alternate, paired_ratio
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 
 
 class Job:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tvae_core.bench.command import main
-from tvae_core.bench.training import OurTraining, Plan
+from tvae_core.bench.speed_train import OurTraining, Plan
 from tvae_core.model.config import TVAEConfig
 from tvae_core.training.presets import TrainSettings
 
@@ -67,7 +67,7 @@ def test_no_padding_multiplies_less(
     words: Callable[..., list[str]],
     tiny_config: Callable[..., TVAEConfig],
 ) -> None:
-    from tvae_core.bench.loading import RealBatches
+    from tvae_core.bench.steps import RealBatches
 
     config, data = tiny_config(), prepared({"train": words(60)})
     rows = RealBatches(data, config, 20, 4, 2, 0).rows()

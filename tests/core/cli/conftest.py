@@ -18,12 +18,12 @@ from tvae_core.bundle import save_bundle
 from tvae_core.cli.interpolate import interpolate_command
 from tvae_core.cli.neighbours import neighbours_command
 from tvae_core.cli.optimise import optimise_command
+from tvae_core.cli.parser import run_command
 from tvae_core.cli.sample import sample_command
 from tvae_core.data.known import KnownSet, known_of_bundle
 from tvae_core.domain import DomainError, Rendered, Verdict
 from tvae_core.domain_commands import DomainCommands
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import run_command
 from tvae_core.support.files import write_whole
 
 VERBS: dict[str, Callable[[DomainCommands, Sequence[str]], int]] = {

@@ -17,14 +17,14 @@ import pytest
 
 from tests.core.evaluation.test_report import Page
 from tvae_core.bundle import save_bundle
+from tvae_core.cli.evaluate import evaluate_command
+from tvae_core.cli.parser import run_command
 from tvae_core.domain import HasLabels
-from tvae_core.domain_commands import DomainCommands, evaluate_command
-from tvae_core.evaluation.classify import PROBES
+from tvae_core.domain_commands import DomainCommands
 from tvae_core.evaluation.evaluate import Plan, evaluate
 from tvae_core.evaluation.intervals import mean_of
-from tvae_core.evaluation.labelled import pick
+from tvae_core.evaluation.labels import PROBES, pick
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import run_command
 
 Told = tuple[int, str, str]
 FEW = ("-n", "12", "--samples", "6", "--paths", "2", "--prior", "gaussian", "--no-geometry")

@@ -11,7 +11,8 @@ import pytest
 
 from tvae_core.domain_commands import DomainCommands
 from tvae_core.rows import FOLDER_TABLE, check_output, fills_folder
-from tvae_core.support.files import OutputError, whole_folder
+from tvae_core.support.errors import OutputError
+from tvae_core.support.files import whole_folder
 
 
 def fill(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> None:

@@ -21,8 +21,8 @@ from tvae_core.data.known import (
     known_of_prepared_set,
     text_hashes,
 )
-from tvae_core.data.prepared import PreparedSetError
 from tvae_core.domain import Verdict
+from tvae_core.support.errors import PreparedSetError
 
 LINES = ["x = 1", "print('a\\n')", "", "zwölf", "a\nb", "\ud800", "x" * 5000]
 Prepared = Callable[..., Path]

@@ -14,15 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tvae_core.data.prepared import (
-    BucketBatchSampler,
-    PreparedSet,
-    PreparedSetError,
-    TokenRows,
-    collate,
-    pad_rows,
-    padding_share,
-)
+from tvae_core.data.batches import BucketBatchSampler, collate, pad_rows, padding_share
+from tvae_core.data.prepared import PreparedSet, TokenRows
+from tvae_core.support.errors import PreparedSetError
 
 Words = Callable[..., list[str]]
 Write = Callable[..., Path]

@@ -16,10 +16,9 @@ import pytest
 import torch
 
 from tvae_core.data import stream as streaming
-from tvae_core.data.stream import Stream
-from tvae_core.data.stream_files import Source, StreamError
-from tvae_core.support import collectives as across
-from tvae_core.training.finite import ROWS
+from tvae_core.data.batches import ROWS
+from tvae_core.data.stream import Source, Stream, StreamError
+from tvae_core.support import collectives
 
 Batches = list[list[list[int]]]
 
@@ -99,12 +98,12 @@ def test_the_order_is_the_same_for_several_processes(
     one = stream(shards, toy_tokenizer)
     parts = []
     for rank in range(3):
-        monkeypatch.setattr(across, "world", lambda: 3)
-        monkeypatch.setattr(across, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(collectives, "world", lambda: 3)
+        monkeypatch.setattr(collectives, "rank", lambda rank=rank: rank)
         parts.append(one._read(one._place))
     assert [sorted(part) for part in parts] == [[0, 3], [1, 4], [2]]
     messages = [torch.from_numpy(streaming._packed(part)) for part in parts]
-    monkeypatch.setattr(across, "gather_vectors", lambda own: messages)
+    monkeypatch.setattr(collectives, "gather_vectors", lambda own: messages)
     rows, _ = one._gathered({})
     batches, _ = one._batches(rows, one._place)
     assert plain(batches, 4) == expected[: len(batches)]

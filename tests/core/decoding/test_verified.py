@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from tests.core.conftest import Trained
-from tvae_core.decoding.beam import search_batch
 from tvae_core.decoding.dial import fidelity_of
-from tvae_core.decoding.generate import decode_candidates, decode_latents
+from tvae_core.decoding.generate import decode_candidates, decode_latents, search_batch
 from tvae_core.decoding.verified import MAX_CYCLES, check_cycles, codes_of, decode_verified
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space import LatentSpace

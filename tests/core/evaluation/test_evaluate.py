@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from tvae_core.domain import Verdict
-from tvae_core.evaluation.card import model_card
 from tvae_core.evaluation.evaluate import (
     FINE_DIAL,
     PATH_NOISES,
@@ -24,7 +23,7 @@ from tvae_core.evaluation.evaluate import (
 )
 from tvae_core.evaluation.measures import cycle_r2, interpolation_metrics, teacher_forced_accuracy
 from tvae_core.evaluation.plots import draw_front
-from tvae_core.evaluation.tables import dial_table
+from tvae_core.evaluation.tables import dial_table, model_card
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.prior import PriorSet
 from tvae_core.space import LatentSpace
@@ -229,7 +228,7 @@ def test_the_most_faithful_setting_that_is_valid_enough_is_chosen(
     found = choose_settings(trained_space, trained.words[:4], target, n_samples=12, seed=6)
     valid = {}
     for setting in FINE_DIAL:
-        texts = trained_space.sample(12, 6, "flow", setting, 0.0).texts
+        texts = trained_space.sample(12, 6, "flow", setting, temperature=0.0).texts
         valid[setting] = sum(v.ok for v in trained_space.domain.check(texts)) / 12
     good = [setting for setting in FINE_DIAL if valid[setting] >= target]
     if good:

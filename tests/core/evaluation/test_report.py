@@ -20,17 +20,20 @@ from tvae_core.domain import DomainError, Rendered
 from tvae_core.evaluation.evaluate import Evaluation, evaluate
 from tvae_core.evaluation.intervals import share_of, with_bounds
 from tvae_core.evaluation.latent_map import make_map
+from tvae_core.evaluation.plots import read_log
 from tvae_core.evaluation.report import (
+    Pictures,
     Report,
+    differences,
+    printable,
     report_html,
     train_line,
     write_report,
     write_run_report,
 )
-from tvae_core.evaluation.report_parts import Pictures, differences, escaped, read_log
 from tvae_core.evaluation.showcase import Showcase, Shown, make_showcase
 from tvae_core.space import LatentSpace
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 EVIL = '<script>alert("1")</script>&amp;\x00\ud800\x85\r'
@@ -153,7 +156,7 @@ def test_a_page_has_the_numbers_of_the_json(
     assert page.numbers["prior_valid"][0] == expected["prior_valid"]  # among the headlines
     low, high = (f"{expected['prior_valid_' + end]:.3f}" for end in ("low", "high"))
     assert f"{low}\u2013{high}" in text
-    for told in ("0123456789ab", "evaluate &#x27;a &amp; b&#x27;", "linear probe", "d_model = 8",
+    for told in ("0123456789ab", "evaluate &#39;a &amp; b&#39;", "linear probe", "d_model = 8",
                  "the commonest label", "PCA map of 60 codes"):  # fmt: skip
         assert told in text
     assert [image["alt"][:3] for image in page.named("img")] == ["rec", "PCA"]
@@ -204,10 +207,13 @@ def test_everything_decoded_is_escaped() -> None:
 
 
 def test_what_differs_is_marked() -> None:
-    assert differences("a<c", "abc") == ("a<mark>&lt;</mark>c", "a<mark>b</mark>c")
-    assert differences("same", "same") == ("same", "same")
-    assert differences("x" * 500, "y<")[1] == "<mark>y&lt;</mark>"
-    assert escaped("\x7f\t\n'") == "\u2421\t\n&#x27;"
+    assert differences("a<c", "abc") == (
+        [("a", False), ("<", True), ("c", False)],
+        [("a", False), ("b", True), ("c", False)],
+    )
+    assert differences("same", "same") == ([("same", False)], [("same", False)])
+    assert differences("x" * 500, "y<") == ([("x" * 500, False)], [("y<", True)])
+    assert printable("\x7f\t\n'") == "\u2421\t\n'"
 
 
 def test_pictures_are_drawn_once_and_not_without_end() -> None:
@@ -217,17 +223,26 @@ def test_pictures_are_drawn_once_and_not_without_end() -> None:
     assert "data:image/png;base64," in pictures.of("2")
     assert (pictures.of("3"), pictures.of("x")) == ("", "")
     assert domain.calls == 2
-    long = Pictures(Drawn()).shown("1" * 200, True)  # type: ignore[arg-type]
-    assert "<details>" in long
-    cut = Pictures(Drawn()).shown("x" * 10_000, False)  # type: ignore[arg-type]
+
+
+def test_long_texts_are_folded_or_cut() -> None:
+    def page(text: str, ok: bool) -> str:
+        shown = Showcase(tables={"samples": [Shown("", text, ok, "")]})
+        return report_html(Report(Drawn(), {}, Evaluation(), shown))  # type: ignore[arg-type]
+
+    assert "<details>" in page("1" * 200, True)
+    assert "<details>" not in page("1" * 100, True)
+    cut = page("x" * 10_000, False)
     assert "(10,000 characters)" in cut
-    assert len(cut) < 5000
+    assert len(cut) < 15_000
 
 
 def test_a_domain_that_draws_no_pictures_is_asked_once(toy: Any) -> None:
     pictures = Pictures(toy)
-    assert pictures.shown("1236", True) == '<pre class="t">1236</pre>'
+    assert pictures.of("1236") == ""
     assert pictures.left == 0
+    shown = Showcase(tables={"samples": [Shown("", "1236", True, "")]})
+    assert '<li><pre class="t">1236</pre>' in report_html(Report(toy, {}, Evaluation(), shown))
 
 
 def test_the_log_counts_as_it_was_last_and_whole(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Search in latent space: what is charged, what is kept, and that a resumed search is the same."""
+"""Search in latent space: what is charged, kept and refused; a resumed search is the same."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from tvae_core.search import search as optimise
+from tvae_core.domain import DomainError
+from tvae_core.search import search as searching
 from tvae_core.search import state as optimise_state
 from tvae_core.search.search import METHODS, Scored, Search
+from tvae_core.search.strategies import make_strategy
 from tvae_core.space import LatentSpace
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 
 NEEDS = {"cma": "cma", "turbo": "botorch"}
 INSTALLED = [m for m in METHODS if m not in NEEDS or importlib.util.find_spec(NEEDS[m])]
@@ -50,7 +52,7 @@ class Screened(Digits):
 def _short(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy language has few items, and a Gaussian process costs a second a generation."""
     if "turbo" in request.node.name:
-        monkeypatch.setattr(optimise, "STALLED", 4)
+        monkeypatch.setattr(searching, "STALLED", 4)
 
 
 def search(space: LatentSpace, **changes: Any) -> Search:
@@ -158,7 +160,7 @@ def test_decodes_bound_the_work(trained_space: LatentSpace, tmp_path: Path) -> N
         Search.resume(tmp_path, trained_space, Digits(), decodes=2)
     few = search(trained_space, budget=4, radius=1.0)
     few.objective.screen = lambda texts: np.ones(len(texts))  # type: ignore[attr-defined]
-    assert run(few).decoded <= optimise.DECODES * 4 + few.batch_size
+    assert run(few).decoded <= searching.DECODES * 4 + few.batch_size
 
 
 @pytest.mark.parametrize("method", INSTALLED)
@@ -269,3 +271,45 @@ def test_several_targets_spread_over_a_front(trained_space: LatentSpace) -> None
         done.pareto(["sum", "short"], [True])
     one = run(search(trained_space, budget=40, targets=("sum", "short"), weights=(1, 0)))
     assert one.spent > 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"budget": 0}, "budget must be at least 1 call, not 0"),
+        ({"batch_size": 3}, "at least 4 codes, not 3"),
+        ({"radius": 0}, "radius must be above 0"),
+        ({"radius": -1.0}, "radius must be 0 or more"),
+        ({"fidelity": 1.5}, r"fidelity must lie in 0\.\.1"),
+        ({"method": "magic"}, "method is one of evolve, cma, turbo, random, not 'magic'"),
+        ({"weights": (1.0,)}, "one for each of 0 targets"),
+    ],
+)
+def test_settings_out_of_range(
+    changes: dict[str, Any], message: str, trained_space: LatentSpace
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        search(trained_space, **changes)
+
+
+def test_a_start_that_is_no_item(trained_space: LatentSpace) -> None:
+    with pytest.raises(DomainError, match="start '1234': wrong checksum"):
+        search(trained_space, start="1234")
+
+
+@pytest.mark.parametrize(("method", "library"), sorted(NEEDS.items()))
+def test_a_missing_library_is_named(
+    method: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, library, None)
+    with pytest.raises(ValueError, match="pip install 'tvae-toolkit"):
+        make_strategy(method, 8, 0.5, 0, 2)
+
+
+def test_an_objective_that_miscounts(trained_space: LatentSpace) -> None:
+    def bad(texts: list[str]) -> Scored:
+        return Scored({}, np.zeros(len(texts) + 1), np.ones(len(texts), dtype=bool), texts)
+
+    bad.name = "bad"  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"objective gave \(2,\) for score, not \(1,\)"):
+        run(search(trained_space, objective=bad))

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from tvae_core.decoding.dial import fidelity_of, sigma_of
+from tvae_core.decoding.settings import Decoding
 from tvae_core.domain import DomainError
 from tvae_core.model.prior import PriorSet
 from tvae_core.space import LatentSpace
-from tvae_core.space.codec import AUTO_SETTINGS
+from tvae_core.space.space import AUTO_SETTINGS
 
 Space = LatentSpace
 
@@ -80,7 +81,11 @@ def test_the_dial_is_a_number_or_auto(trained_space: Space) -> None:
 def test_samples_do_not_depend_on_the_batch(heat: float, prior: str, trained_space: Space) -> None:
     given: dict[str, Any] = {"seed": 2, "prior": prior, "temperature": heat}
     whole = trained_space.sample(30, **given)
-    parts = list(trained_space.sample_batches(30, batch_size=7, **given))
+    parts = list(
+        trained_space.sample_batches(
+            30, trained_space.sampling(temperature=heat, seed=2, batch_size=7), prior
+        )
+    )
     assert [len(part.texts) for part in parts] == [7, 7, 7, 7, 2]
     assert [text for part in parts for text in part.texts] == whole.texts
     joined = torch.cat([part.latents for part in parts])
@@ -100,14 +105,15 @@ def test_defaults_are_used_and_can_be_overruled(trained_space: Space) -> None:
     explicit = trained_space.sample(20, prior="gaussian", fidelity=0.9, temperature=1.0)
     assert found.texts == explicit.texts
     assert space.sample(20, prior="gaussian", temperature=0.0).texts != found.texts
-    assert space.drawing() == (1.0, 1.0)
+    assert space.sampling() == Decoding(0.9, temperature=1.0, beams=1)
+    assert space.sampling("auto") == Decoding("auto", beams=1)
     space.defaults["sample_top_p"] = 0.3
     narrow = space.sample(20, prior="gaussian")
     assert narrow.texts != found.texts
     given = {"fidelity": 0.9, "temperature": 1.0, "top_p": 0.3}
     assert trained_space.sample(20, prior="gaussian", **given).texts == narrow.texts
     assert space.sample(20, prior="gaussian", top_p=1.0).texts == found.texts
-    assert space.drawing(top_p=1.0) == (1.0, 1.0)
+    assert space.sampling(top_p=1.0) == Decoding(0.9, temperature=1.0, beams=1)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tvae_core.support import collectives as across
+from tvae_core.support import collectives
 from tvae_core.training.set_up import own_share
 from tvae_core.training.settings import TrainSettings
 
@@ -56,18 +56,18 @@ def test_two_processes_train_as_one_does(optimizer: str, tmp_path: Path) -> None
 
 def test_alone_everything_is_the_identity() -> None:
     rows = torch.randn(6, 2, requires_grad=True)
-    assert across.world() == 1
-    assert across.rank() == 0
-    assert across.share(6) == slice(0, 6)
-    assert across.gather(rows) is rows
-    assert across.total(rows) is rows
-    assert across.own_gradient(rows) is rows
-    assert across.mean_over_items(rows, torch.tensor(3)) is rows
+    assert collectives.world() == 1
+    assert collectives.rank() == 0
+    assert collectives.share(6) == slice(0, 6)
+    assert collectives.gather(rows) is rows
+    assert collectives.total(rows) is rows
+    assert collectives.own_gradient(rows) is rows
+    assert collectives.mean_over_items(rows, torch.tensor(3)) is rows
     torch.manual_seed(1)
-    drawn = across.draw(torch.rand, (3, 2), torch.device("cpu"))
+    drawn = collectives.draw(torch.rand, (3, 2), torch.device("cpu"))
     torch.manual_seed(1)
     assert torch.equal(drawn, torch.rand(3, 2))
-    assert across.finish()
+    assert collectives.finish()
 
 
 def test_what_processes_cannot_share_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tvae_core.support.files import OutputError, check_parent, sha256_file, whole_file, whole_folder
+from tvae_core.support.errors import OutputError
+from tvae_core.support.files import check_parent, sha256_file, whole_file, whole_folder
 from tvae_core.support.files import write_whole as write
 
 OLD = "the old one"

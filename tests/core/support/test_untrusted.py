@@ -14,8 +14,9 @@ from torch import nn
 
 from tests.fuzz.bundles import make_bundle
 from tvae_core import bundle as checkpoint
-from tvae_core.bundle import BundleError, load_bundle
+from tvae_core.bundle import load_bundle
 from tvae_core.data.byte_pair import load_tokenizer
+from tvae_core.support.errors import BundleError
 from tvae_core.support.files import sha256_file
 from tvae_core.support.untrusted import check_header, check_sizes, shapes_of, small_json
 from tvae_core.training.presets import merge

@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from tvae_core.training import fsdp as sharded
+from tvae_core.training import fsdp
 from tvae_core.training.run_folder import last_checkpoint
 from tvae_core.training.set_up import own_share
 from tvae_core.training.settings import TrainSettings
@@ -102,11 +102,11 @@ def test_no_process_writes_all(killed: Path) -> None:
     assert checkpoint.name == "checkpoint-6"
     assert not (checkpoint / "model.safetensors").exists()
     assert not (checkpoint / "optimizer.pt").exists()
-    index = sharded.read_index(checkpoint / sharded.FOLDER)
+    index = fsdp.read_index(checkpoint / fsdp.FOLDER)
     assert index["processes"] == 2
     whole = index["shapes"]["model.embed.weight"]
     for name in index["files"]:
-        with safe_open(checkpoint / sharded.FOLDER / name, "pt") as file:
+        with safe_open(checkpoint / fsdp.FOLDER / name, "pt") as file:
             for kind in ("model.embed.weight", "optimizer.embed.weight.exp_avg_sq"):
                 assert file.get_slice(kind).get_shape() == [whole[0] // 2, whole[1]]
 
@@ -114,21 +114,21 @@ def test_no_process_writes_all(killed: Path) -> None:
 @pytest.mark.slow
 def test_an_incomplete_checkpoint_is_refused(killed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sharded"
-    shutil.copytree(killed / "checkpoint-6" / sharded.FOLDER, folder)
+    shutil.copytree(killed / "checkpoint-6" / fsdp.FOLDER, folder)
     part = sorted(folder.glob("*.safetensors"))[1]
     content = part.read_bytes()
     part.write_bytes(content[:-1])
-    with pytest.raises(sharded.ShardedCheckpointError, match="cut off"):
-        sharded.read_index(folder)
+    with pytest.raises(fsdp.ShardedCheckpointError, match="cut off"):
+        fsdp.read_index(folder)
     part.unlink()
-    with pytest.raises(sharded.ShardedCheckpointError, match="too few"):
-        sharded.read_index(folder)
+    with pytest.raises(fsdp.ShardedCheckpointError, match="too few"):
+        fsdp.read_index(folder)
     part.write_bytes(content)
-    with pytest.raises(sharded.ShardedCheckpointError, match=r"no model.weight of shape \[3, 2\]"):
-        sharded.load(torch.nn.Linear(2, 3), folder)
-    (folder / sharded.INDEX).unlink()
-    with pytest.raises(sharded.ShardedCheckpointError, match="no complete"):
-        sharded.read_index(folder)
+    with pytest.raises(fsdp.ShardedCheckpointError, match=r"no model.weight of shape \[3, 2\]"):
+        fsdp.load(torch.nn.Linear(2, 3), folder)
+    (folder / fsdp.INDEX).unlink()
+    with pytest.raises(fsdp.ShardedCheckpointError, match="no complete"):
+        fsdp.read_index(folder)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 from tvae_core.training.run_folder import (
     EARLIER,
     LIST_FILE,

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from tvae_core.bundle import BundleError, load_bundle, save_bundle
-from tvae_core.data.prepared import PreparedSet, collate
+from tvae_core.bundle import load_bundle, save_bundle
+from tvae_core.data.batches import collate
+from tvae_core.data.prepared import PreparedSet
 from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space import LatentSpace
+from tvae_core.support.errors import BundleError
 from tvae_core.support.files import sha256_file
 from tvae_core.training.presets import merge
 from tvae_core.training.run import Run

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep import headlines as preparation
+from data_prep.headlines import command as preparation
 from domains.headlines import HeadlinesDomain
 from domains.headlines.commands import COMMANDS
 from domains.headlines.scores import KNOWN_WORDS, SCORES, score_all, similarity

@@ -26,12 +26,13 @@ from domains.headlines.topics import (
 )
 from tvae_core.bundle import save_bundle
 from tvae_core.data.byte_pair import build_byte_pair
-from tvae_core.data.prepared import PreparedSet, PreparedSetError
+from tvae_core.data.prepared import PreparedSet
 from tvae_core.decoding.dial import sigma_of
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space import LatentSpace
+from tvae_core.support.errors import PreparedSetError
 
 SPORTS = [
     f"{side} wins the cup final {n} to {n - 2}" for side in ("Home", "Away") for n in range(2, 8)

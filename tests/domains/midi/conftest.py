@@ -10,7 +10,7 @@ import torch
 from domains.midi.domain import MidiDomain
 from domains.midi.tokenizer import build_tokenizer
 from tvae_core.bundle import save_bundle
-from tvae_core.data.prepared import pad_rows
+from tvae_core.data.batches import pad_rows
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE

@@ -17,13 +17,13 @@ from domains.midi.commands import COMMANDS
 from domains.midi.domain import MidiDomain
 from domains.midi.examples import EXAMPLES
 from tests.domains.midi.reading.midi_files import SCALE, key, midi_file, name, notes, track
+from tvae_core.cli.evaluate import evaluate_command
 from tvae_core.cli.interpolate import interpolate_command
 from tvae_core.cli.neighbours import neighbours_command
 from tvae_core.cli.optimise import optimise_command
+from tvae_core.cli.parser import run_command
 from tvae_core.cli.sample import sample_command
-from tvae_core.domain_commands import evaluate_command
 from tvae_core.space import LatentSpace
-from tvae_core.support.command_line import run_command
 
 VERBS: dict[str, Any] = {
     "sample": sample_command,

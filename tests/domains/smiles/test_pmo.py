@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from domains.smiles.objectives import parse_objective
+from domains.smiles.objectives import parse_objectives
 from domains.smiles.pmo import MISSING, TASKS, auc_top
 
 REFERENCE = json.loads((Path(__file__).parent / "pmo_reference.json").read_text())
@@ -31,11 +31,11 @@ def test_a_task_against_guacamol(task: str) -> None:
 
 
 def test_a_task_is_a_target() -> None:
-    objective = parse_objective("domains.smiles.pmo:albuterol_similarity")
+    objective = parse_objectives(["domains.smiles.pmo:albuterol_similarity"])
     found = objective(REFERENCE["molecules"][:3])
     assert np.allclose(found.score, REFERENCE["scores"]["albuterol_similarity"][:3])
     with pytest.raises(ValueError, match="osimertinib_mpo"):
-        parse_objective("domains.smiles.pmo:osimertinib")
+        parse_objectives(["domains.smiles.pmo:osimertinib"])
 
 
 def test_the_area_by_hand() -> None:

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tvae_core.support.command_line import FAILED, CommandError
+from tvae_core.support.errors import FAILED, CommandError
 
 FloatArray = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]

@@ -22,27 +22,23 @@ from domains.smiles.benchmark.moses.published import FLOOR, fcd_floor, table
 from domains.smiles.benchmark.moses.reference import FOLDER, Reference
 from domains.smiles.benchmark.moses.samples import read_samples
 from domains.smiles.commands import COMMANDS
-from tvae_core.decoding.generate import BATCH
-from tvae_core.domain_commands import (
+from tvae_core.cli.options import (
     add_drawing_arguments,
     add_fidelity_argument,
     add_space_arguments,
-    check_search,
+    check_drawing,
     open_space,
     parser_for,
-    plain_drawing,
+    sampling_of,
     use_machine,
 )
+from tvae_core.cli.parser import CommandParser, positive_int
+from tvae_core.decoding.generate import BATCH
 from tvae_core.model.prior import PRIORS
-from tvae_core.support.command_line import (
-    BAD_USAGE,
-    Bar,
-    CommandError,
-    CommandParser,
-    available_cores,
-    positive_int,
-)
+from tvae_core.support.errors import BAD_USAGE, CommandError
 from tvae_core.support.files import check_file, json_text, sha256_file, write_whole
+from tvae_core.support.machine import available_cores
+from tvae_core.support.progress import Bar
 
 
 def _parser() -> CommandParser:
@@ -85,7 +81,7 @@ def _check(args: argparse.Namespace) -> None:
         raise CommandError(
             "--moses scores raw samples: --fidelity takes a number here, not auto", BAD_USAGE
         )
-    plain_drawing(args)
+    check_drawing(args)
     if args.samples_from:
         drawing = ("fidelity", "temperature", "top_p", "beams", "prior")
         for name in drawing:
@@ -108,27 +104,13 @@ def _from_file(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
 
 def _from_bundle(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     space = open_space(args, COMMANDS.domain)
-    heat, nucleus = space.drawing(args.temperature, args.top_p)
-    check_search(args, heat)
-    texts = space.sample(
-        args.samples or PROTOCOL_SAMPLES,
-        args.seed,
-        args.prior,
-        args.fidelity,
-        args.temperature,
-        args.top_p,
-        args.batch_size,
-        Bar("sample", "molecule"),
-    ).texts
-    setting = space.defaults["sample_fidelity"] if args.fidelity is None else args.fidelity
-    return texts, {
-        "bundle": space.bundle.hash,
-        "fidelity": setting,
-        "temperature": heat,
-        "top_p": nucleus,
-        "beams": space.sample_beams if heat == 0 else 1,
-        "prior": args.prior,
-    }
+    how, n = sampling_of(space, args), args.samples or PROTOCOL_SAMPLES
+    texts: list[str] = []
+    bar = Bar("sample", "molecule")
+    for part in space.sample_batches(n, how, args.prior):
+        texts += part.texts
+        bar(len(texts), n)
+    return texts, {"bundle": space.bundle.hash, **how.told(), "prior": args.prior}
 
 
 def _warn_of_fewer(n: int) -> None:

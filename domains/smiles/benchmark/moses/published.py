@@ -6,7 +6,10 @@ https://github.com/molecularsets/moses: each with 30,000 samples, the mean of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+
+from tvae_core.support.table import shown, text_table
 
 _COLUMNS = (
     "valid",
@@ -45,17 +48,13 @@ def fcd_floor(n: int) -> float:
 
 def table(metrics: Mapping[str, float], title: str = "this run") -> str:
     """The metrics as text, a line each, with the published figures beside them."""
-    width = max(len(name) for name in metrics)
-    heads = [title, *PUBLISHED]
-    lines = [" " * width + "".join(f"{head:>11}" for head in heads)]
+    rows = [["", title, *PUBLISHED]]
     for name, value in metrics.items():
-        cells = [_shown(value, 5)]
-        cells += [_shown(row[name], 3) if name in row else "-" for row in PUBLISHED.values()]
-        lines.append(f"{name:<{width}}" + "".join(f"{cell:>11}" for cell in cells))
-    return "\n".join(lines)
+        figures = [row.get(name, math.nan) for row in PUBLISHED.values()]
+        rows.append([name, _shown(value, 5), *(_shown(figure, 3) for figure in figures)])
+    names = max(map(len, metrics))
+    return text_table(rows, "<>", [names, *[11] * len(rows[0][1:])], gap="")
 
 
 def _shown(value: float, places: int) -> str:
-    if value != value:
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{places}f}"
+    return shown(float(value), f".{places}f", large=",.0f")

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from tvae_core.support.command_line import FAILED, CommandError
+from tvae_core.support.errors import FAILED, CommandError
 from tvae_core.support.files import json_text
 
 FORMAT_VERSION = 1

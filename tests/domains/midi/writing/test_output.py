@@ -22,7 +22,7 @@ from domains.midi.writing.sound import seconds
 from tests.domains.midi.pieces import PIECES
 from tvae_core.domain import DomainError
 from tvae_core.rows import check_output, write_rows
-from tvae_core.support.files import OutputError
+from tvae_core.support.errors import OutputError
 
 ORIGIN = {"bundle": "1a2b", "seed": 7, "command": "sample", "fidelity": 0.5}
 TUNE, TIED = format_score(PIECES["tune"]), format_score(PIECES["tied"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,17 +16,14 @@ from rdkit import Chem
 from domains.smiles import SmilesDomain
 from domains.smiles.chem.drawing import draw_svg
 from domains.smiles.chem.molecule import canonical
-from domains.smiles.chem.writers import (
-    FORMATS,
-    check_writable,
-    read_molecules,
-    replacing,
-    write_molecules,
-)
+from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.funnel import FunnelOptions, run_funnel
-from domains.smiles.reading.readers import Row, columns_of, read_rows
+from domains.smiles.filters import molecule_judge
+from domains.smiles.reading.readers import Row, columns_of, read_molecules, read_rows
+from domains.smiles.sampling import lost_row_of, row_of
 from tvae_core.domain import DomainError
+from tvae_core.rows import check_output, formats_of, write_rows
+from tvae_core.sampling.funnel import Wanted, pour
 
 METADATA = {
     "bundle": "1a2b3c4d",
@@ -36,9 +33,22 @@ METADATA = {
 }
 
 
-def rows() -> list[dict[str, object]]:
-    options = FunnelOptions(alerts="none", mark_alerts="brenk")
-    return [s.to_dict() for s in run_funnel(list(EXAMPLES.values()), options=options).survivors]
+FORMATS = formats_of(COMMANDS)
+
+
+def rows() -> list[dict[str, Any]]:
+    judge = molecule_judge(alerts="none", mark_alerts="brenk")
+    found = pour(judge, list(EXAMPLES.values()), Wanted(sort="qed"))
+    return [row_of(sample) for sample in found.kept]
+
+
+def write_molecules(
+    path: Path,
+    rows: list[dict[str, Any]],
+    format: str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    write_rows(path, rows, metadata or {}, COMMANDS, format)
 
 
 @pytest.mark.parametrize("ending", ["csv", "smi", "sdf"])
@@ -51,7 +61,7 @@ def test_round_trip(ending: str, squeezed: bool, tmp_path: Path) -> None:
         path = path.with_name(f"out.{ending}.gz")
         path.write_bytes(gzip.compress(raw, mtime=0))
     texts, rejected = read_molecules(path)
-    assert texts == [row["smiles"] for row in rows()]
+    assert texts == [row["text"] for row in rows()]
     assert rejected == []
 
 
@@ -73,7 +83,7 @@ def test_smi_is_read_by_rdkits_supplier(tmp_path: Path) -> None:
     path = tmp_path / "out.smi"
     write_molecules(path, rows(), metadata=METADATA)
     supplier = Chem.SmilesMolSupplier(str(path), titleLine=False)
-    assert [canonical(mol) for mol in supplier] == [row["smiles"] for row in rows()]
+    assert [canonical(mol) for mol in supplier] == [row["text"] for row in rows()]
     first = path.read_text().splitlines()[0].split(maxsplit=4)
     assert first[2:4] == ["bundle=1a2b3c4d", "seed=7"]
     assert json.loads(first[4]) == METADATA
@@ -83,7 +93,7 @@ def test_sdf_has_coordinates_properties_and_provenance(tmp_path: Path) -> None:
     path = tmp_path / "out.sdf"
     write_molecules(path, rows(), metadata=METADATA)
     mols = list(Chem.ForwardSDMolSupplier(str(path)))
-    assert [canonical(mol) for mol in mols] == [row["smiles"] for row in rows()]
+    assert [canonical(mol) for mol in mols] == [row["text"] for row in rows()]
     for mol, row in zip(mols, rows(), strict=True):
         assert mol.GetProp("_Name") == row["name"]
         assert mol.GetProp("inchikey") == row["inchikey"]
@@ -114,10 +124,10 @@ def test_json_is_strict(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", FORMATS)
 def test_rejected_texts_can_be_written(ending: str, tmp_path: Path) -> None:
     texts = ["C1CC", "", "CN(C)(C)C\n", "c1cccc1"]
-    lost = [r.to_dict() for r in run_funnel(texts).rejected]
+    lost = [lost_row_of(sample) for sample in pour(molecule_judge(), texts).lost]
     path = tmp_path / f"rejected.{ending}"
     write_molecules(path, lost)
-    assert b"ring 1 opened here" in path.read_bytes() or ending in ("smi", "parquet")
+    assert b"ring 1 opened here" in path.read_bytes() or ending in ("smi", "txt", "parquet")
     if ending == "parquet":
         assert pq.read_table(path)["reason"].to_pylist() == [row["reason"] for row in lost]
     if ending in ("csv", "smi"):
@@ -132,40 +142,23 @@ def test_no_rows_and_no_metadata(ending: str, tmp_path: Path) -> None:
 
 
 def test_format_can_be_named(tmp_path: Path) -> None:
-    write_molecules(tmp_path / "out.dat", [{"smiles": "CCO"}], format="CSV")
+    write_molecules(tmp_path / "out.dat", [{"smiles": "CCO"}], format="csv")
     assert (tmp_path / "out.dat").read_text() == "smiles\nCCO\n"
-    with pytest.raises(ValueError, match="unknown file format 'jsn'; did you mean json"):
-        check_writable(tmp_path / "x.csv", "jsn")
 
 
 def test_unwritable_outputs_are_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     for path, message in [
-        (tmp_path / "out.xlsx", "unknown file ending; molecules are written to .csv, .smi"),
+        (tmp_path / "out.xlsx", "unknown file ending; molecules are written to .csv, .tsv"),
         (tmp_path / "out", "unknown file ending"),
         (tmp_path / "folder.csv", "is a folder"),
         (tmp_path / "nowhere" / "out.csv", "does not exist"),
         ("/proc/out.csv", "cannot be written"),
     ]:
         with pytest.raises(ValueError, match=message) as caught:
-            check_writable(path)
+            check_output(path, COMMANDS)
         assert "\n" not in str(caught.value)
     assert [p.name for p in tmp_path.iterdir()] == ["folder.csv"]
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "out.txt"
-    path.write_text("old")
-
-    def fail_half_way() -> None:
-        with replacing(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail_half_way()
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["out.txt"]
 
 
 def test_bad_lines_come_back_with_their_numbers(tmp_path: Path) -> None:

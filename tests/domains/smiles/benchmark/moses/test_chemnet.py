@@ -16,7 +16,7 @@ from domains.smiles.benchmark.moses.chemnet import (
     load_chemnet,
     moments,
 )
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 
 ONE = np.ones((1, 1))
 

@@ -12,7 +12,7 @@ from domains.smiles import evaluate
 from domains.smiles.benchmark.moses.protocol import NAMES
 from domains.smiles.benchmark.moses.reference import Reference
 from domains.smiles.benchmark.moses.samples import read_samples
-from tvae_core.support.command_line import run_command
+from tvae_core.cli.parser import run_command
 
 
 @pytest.fixture

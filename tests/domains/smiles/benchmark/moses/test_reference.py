@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from domains.smiles.benchmark.moses.reference import Reference
-from tvae_core.support.command_line import CommandError
+from tvae_core.support.errors import CommandError
 
 
 @pytest.fixture

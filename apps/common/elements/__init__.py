@@ -1,0 +1,1 @@
+"""What pages show: bars, cards, maps, plots; nothing here knows what an item is."""

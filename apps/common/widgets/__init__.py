@@ -1,0 +1,1 @@
+"""What pages ask: settings, the dial, windows of scores, the page of a list."""

@@ -1,0 +1,1 @@
+"""What the app of headlines alone has: its spec, its topics."""

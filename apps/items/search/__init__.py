@@ -1,0 +1,1 @@
+"""Searches for a higher score: what for, a generation at a time, how it went."""

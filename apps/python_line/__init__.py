@@ -1,0 +1,1 @@
+"""What the app of Python lines alone has: its spec."""

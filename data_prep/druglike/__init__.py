@@ -1,0 +1,1 @@
+"""Drug-like molecules of several sources, standardised, split by scaffold, drawn by weight."""
