@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tvae_core.cli.parser import CommandParser, hyphenated, positive_int, run_command
@@ -24,17 +26,45 @@ __all__ = [
     "PrepError",
     "available_cores",
     "cache_dir",
+    "check_not_negative",
     "check_output",
     "hyphenated",
     "is_prepared_set",
     "positive_int",
     "run_command",
+    "run_preparation",
     "sha256_file",
     "stdout_to_stderr",
     "whole_folder",
 ]
 
 MANIFEST = "manifest.json"
+
+
+def run_preparation(
+    name: str,
+    given: Sequence[str] | None,
+    make_parser: Callable[[], CommandParser],
+    prepare: Callable[[argparse.Namespace, str], None],
+) -> int:
+    """Runs `python -m data_prep.NAME`; returns the exit code.
+
+    Args:
+        name: of the command.
+        given: its arguments, by default the process's.
+        make_parser: of its flags.
+        prepare: does the work; it gets the parsed arguments and the line that was typed.
+    """
+    words = list(sys.argv[1:] if given is None else given)
+    line = shlex.join(["python", "-m", f"data_prep.{name}", *words])
+    return run_command(f"data_prep.{name}", lambda: prepare(make_parser().parse(words), line))
+
+
+def check_not_negative(arguments: argparse.Namespace, *flags: str) -> None:
+    """Refuses negative numbers; raises `PrepError`, naming the flag."""
+    for flag in flags:
+        if (getattr(arguments, flag) or 0) < 0:
+            raise PrepError(f"--{flag} must not be negative", BAD_USAGE)
 
 
 @contextlib.contextmanager

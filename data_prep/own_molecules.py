@@ -6,20 +6,16 @@ the line where it is first. `rejected.csv` and `changed.csv` have every such row
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.prepared import Rejected
+from data_prep.prepared import SHOWN_REJECTED, Rejected, tell_rejected
 from domains.smiles.reading.readers import READER, TABLES, Account, MoleculeFile
 from tvae_core.support.progress import Bar
-from tvae_core.support.tables import kind_of
-
-SHOWN_REJECTED = 10
+from tvae_core.support.reading.tables import kind_of
 
 
 class Changed(NamedTuple):
@@ -80,9 +76,7 @@ def read_own(path: Path, column: str | None, jobs: int) -> OwnMolecules:
 
 
 def _report(path: Path, found: OwnMolecules) -> None:
-    for row in found.rejected[:SHOWN_REJECTED]:
-        shown = row.text[:80].encode("utf-8", "backslashreplace").decode()
-        print(f"{path}:{row.line}: rejected {shown!r}: {row.reason}", file=sys.stderr)
+    tell_rejected(path, found.rejected)
     if len(found.rejected) > SHOWN_REJECTED:
         more = len(found.rejected) - SHOWN_REJECTED
         print(f"{path}: {more:,} more rejected, all in rejected.csv", file=sys.stderr)
@@ -98,11 +92,3 @@ def why_so_few(found: OwnMolecules) -> str:
         rows = "row was" if times == 1 else "rows were"
         told.append(f"{times:,} {rows} rejected for this: {reason}")
     return "".join(f"; {part}" for part in told)
-
-
-def write_changed(path: Path, changed: Sequence[Changed]) -> None:
-    """The changed rows as a table of line, text, smiles and change."""
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        writer.writerow(Changed._fields)
-        writer.writerows(changed)

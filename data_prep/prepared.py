@@ -1,7 +1,7 @@
 """Writing a prepared set of any domain: split, tokenizer, tokens, labels, manifest.
 
 A domain's module collects `Items` and calls `write_prepared`; the folder appears whole or not at
-all. (`data_prep.smiles` came first and has splits and reference statistics of its own.)
+all.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,11 +41,12 @@ FORMAT_VERSION = 1
 TOKENIZER_SAMPLE = 300_000
 HELD_OUT = 10_000
 """Most items of a held-out split."""
+SHOWN_REJECTED = 10
+"""Rejected rows that are told on stderr."""
 LIBRARIES = ("datasets", "numpy", "pyarrow", "tokenizers", "transformers")
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A row that was left out: its line in the input (0: not known), its text cut, and why."""
 
     line: int
@@ -66,7 +67,12 @@ class Items:
         rejected: rows left out, listed in `rejected.csv`.
         duplicates: further copies left out.
         details: more for the manifest.
-        beside: name of a file beside the splits to what writes it.
+        beside: name of a file or folder beside the splits to what writes it.
+        unit: what an item is called.
+        learned_from: texts that the tokenizer is learned from; by default those of `train`.
+        identity: what tells two sets of one source, tokenizer and seed apart; by default the
+            counts, and the bundle.
+        keys: of the manifest, in their order; by default all there are.
     """
 
     splits: dict[str, pa.Table]
@@ -77,6 +83,10 @@ class Items:
     duplicates: int = 0
     details: dict[str, Any] = field(default_factory=dict)
     beside: dict[str, Callable[[Path], None]] = field(default_factory=dict)
+    unit: str = "item"
+    learned_from: pa.ChunkedArray | None = None
+    identity: list[object] | None = None
+    keys: Sequence[str] = ()
 
 
 def split_rows(
@@ -131,26 +141,16 @@ def write_prepared(
         PrepError: the vocabulary is larger than token ids of 16 bits can count.
     """
     with whole_folder(out) as folder:
-        if earlier is None:
-            tokenizer = _new_tokenizer(items.splits["train"].column("text"), build, seed)
-            tokenizer.save_pretrained(folder)
-        else:
-            tokenizer = earlier.tokenizer
-            earlier.save_tokenizer(folder)
-        if len(tokenizer) > MAX_VOCAB_SIZE:
-            raise PrepError(f"a vocabulary has at most {MAX_VOCAB_SIZE} entries", BAD_USAGE)
+        tokenizer = _save_tokenizer(folder, items, build, seed, earlier)
         tokenizer_sha256 = sha256_file(folder / "tokenizer.json")
         counts = {name: len(table) for name, table in items.splits.items()}
-        identity = json.dumps(
-            [items.source_sha256, tokenizer_sha256, seed, counts, *identity_of(earlier)]
-        )
+        apart = [counts, *identity_of(earlier)] if items.identity is None else items.identity
+        identity = json.dumps([items.source_sha256, tokenizer_sha256, seed, *apart])
         summaries = save_splits(
             folder,
-            {name: table.column("text") for name, table in items.splits.items()},
+            items.splits,
             partial(encode_many, tokenizer),
             hashlib.sha256(identity.encode()).hexdigest(),
-            columns(items.splits, "label"),
-            columns(items.splits, "weight"),
         )
         manifest = {
             "domain": domain,
@@ -172,8 +172,9 @@ def write_prepared(
             "command": command,
             "versions": {name: version(name) for name in (*LIBRARIES, *libraries)},
         } | items.details
+        manifest = {key: manifest[key] for key in items.keys or manifest}
         if items.rejected:
-            write_rejected(folder / "rejected.csv", items.rejected)
+            write_csv(folder / "rejected.csv", ("line", "text", "reason"), items.rejected)
         for name, write in items.beside.items():
             write(folder / name)
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
@@ -181,39 +182,63 @@ def write_prepared(
     return manifest
 
 
-def columns(splits: dict[str, pa.Table], name: str) -> dict[str, pa.ChunkedArray]:
-    """A column of those splits that have it."""
-    return {key: t.column(name) for key, t in splits.items() if name in t.column_names}
-
-
-def _new_tokenizer(
-    texts: pa.ChunkedArray, build: Callable[[list[str]], PreTrainedTokenizerFast], seed: int
+def _save_tokenizer(
+    folder: Path,
+    items: Items,
+    build: Callable[[list[str]], PreTrainedTokenizerFast],
+    seed: int,
+    earlier: Earlier | None,
 ) -> PreTrainedTokenizerFast:
-    rows = np.arange(len(texts))
-    if len(rows) > TOKENIZER_SAMPLE:
-        rng = np.random.default_rng(seed)
-        rows = np.sort(rng.choice(rows, size=TOKENIZER_SAMPLE, replace=False))
-    print(f"building the tokenizer from {len(rows):,} items", file=sys.stderr)
-    with stdout_to_stderr():
-        return build(texts.take(pa.array(rows)).to_pylist())
+    """Writes the bundle's tokenizer, or one learned from a sample of at most `TOKENIZER_SAMPLE`."""
+    if earlier is not None:
+        tokenizer = earlier.tokenizer
+        earlier.save_tokenizer(folder)
+    else:
+        texts = items.learned_from
+        texts = items.splits["train"].column("text") if texts is None else texts
+        sample = sample_rows(texts, TOKENIZER_SAMPLE, seed).to_pylist()
+        print(f"building the tokenizer from {len(sample):,} {items.unit}s", file=sys.stderr)
+        with stdout_to_stderr():
+            tokenizer = build(sample)
+        tokenizer.save_pretrained(folder)
+    if len(tokenizer) > MAX_VOCAB_SIZE:
+        raise PrepError(f"a vocabulary has at most {MAX_VOCAB_SIZE} entries", BAD_USAGE)
+    return tokenizer
 
 
-def summary(out: Path, manifest: dict[str, Any], unit: str) -> str:
-    """The line that a preparation command ends with."""
+def sample_rows(rows: Any, n: int, seed: int) -> Any:
+    """`n` rows of a table or column, drawn without replacement, in their order; all if no more."""
+    if n >= len(rows):
+        return rows
+    chosen = np.random.default_rng(seed).choice(len(rows), size=n, replace=False)
+    return rows.take(pa.array(np.sort(chosen)))
+
+
+def summary(out: Path, manifest: dict[str, Any], unit: str, rows: str | None = None) -> str:
+    """The line that a preparation command ends with; `rows` is what became of those of the file."""
     counts = ", ".join(f"{name} {count:,}" for name, count in manifest["counts"].items())
+    if rows is None:
+        rows = f"{manifest['rejected']:,} rejected, {manifest['duplicates']:,} duplicates"
     return (
         f"{out}: {counts}; {manifest['vocab_size']} tokens in the vocabulary, "
-        f"{manifest['mean_length']['train']:.2f} a {unit}, at most {manifest['longest']}; "
-        f"{manifest['rejected']:,} rejected, {manifest['duplicates']:,} duplicates"
+        f"{manifest['mean_length']['train']:.2f} a {unit}, at most {manifest['longest']}"
+        + (f"; {rows}" if rows else "")
     )
 
 
-def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
-    """The rejected rows as a table of line, text and reason."""
+def tell_rejected(source: str | Path, rejected: Sequence[Rejected]) -> None:
+    """Tells the first rejected rows on stderr."""
+    for row in rejected[:SHOWN_REJECTED]:
+        shown = row.text[:80].encode("utf-8", "backslashreplace").decode()
+        print(f"{source}:{row.line}: rejected {shown!r}: {row.reason}", file=sys.stderr)
+
+
+def write_csv(path: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows as a table; what is no text, as bytes of another encoding, is written as escapes."""
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
-        writer.writerow(["line", "text", "reason"])
-        writer.writerows([row.line, row.text, row.reason] for row in rejected)
+        writer.writerow(heads)
+        writer.writerows(rows)
 
 
 def _labels(items: Items) -> dict[str, int]:

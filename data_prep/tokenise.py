@@ -16,6 +16,8 @@ from tqdm import tqdm
 CHUNK = 20_000
 MAX_VOCAB_SIZE = 2**15
 Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
+MORE = ("label", "weight")
+"""Columns that a split may have beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +36,21 @@ def use_threads(jobs: int) -> None:
 
 
 @cache
-def _schema(labelled: bool = False, weighted: bool = False) -> pa.Schema:
-    """The columns of a split, as ``datasets`` writes them."""
+def _schema(*more: str) -> pa.Schema:
+    """The columns of a split, those of `MORE` that it has among them, as ``datasets`` has them."""
     from datasets import Features, List, Value
 
     columns = {"text": Value("string"), "input_ids": List(Value("int16")), "length": Value("int32")}
-    columns |= {"label": Value("string")} if labelled else {}
-    columns |= {"weight": Value("float32")} if weighted else {}
-    return Features(columns).arrow_schema
+    others = {"label": Value("string"), "weight": Value("float32")}
+    return Features(columns | {name: others[name] for name in more}).arrow_schema
 
 
-def tokenise(
-    name: str,
-    texts: pa.ChunkedArray,
-    encode: Encode,
-    labels: pa.ChunkedArray | None = None,
-    weights: pa.ChunkedArray | None = None,
-) -> tuple[pa.Table, SplitSummary]:
+def tokenise(name: str, items: pa.Table, encode: Encode) -> tuple[pa.Table, SplitSummary]:
     """A table with the columns ``text``, ``input_ids`` (no special tokens), ``length``.
 
-    With ``labels``, as many as texts, also ``label``; with ``weights`` also ``weight``.
+    The columns ``label`` and ``weight`` of the items, where there are any, follow.
     """
+    texts = items.column("text")
     batches: list[pa.RecordBatch] = []
     n_tokens = longest = 0
     with tqdm(total=len(texts), desc=f"tokenising {name}", unit="text", unit_scale=True) as bar:
@@ -75,32 +71,26 @@ def tokenise(
             longest = max(longest, int(lengths.max(initial=0)))
             bar.update(len(encodings))
     table = pa.Table.from_batches(batches, schema=_schema())
-    if labels is not None:
-        table = table.append_column("label", labels.cast(pa.string()))
-        table = table.cast(_schema(labelled=True))
-    if weights is not None:
-        table = table.append_column("weight", weights.cast(pa.float32()))
-        table = table.cast(_schema(labels is not None, weighted=True))
+    more = [name for name in MORE if name in items.column_names]
+    schema = _schema(*more)
+    for column in more:
+        kind = schema.field(column).type
+        table = table.append_column(column, items.column(column).cast(kind))
+    table = table.cast(schema)
     return table, SplitSummary(len(texts), n_tokens / max(1, len(texts)), longest)
 
 
 def save_splits(
-    folder: Path,
-    splits: Mapping[str, pa.ChunkedArray],
-    encode: Encode,
-    fingerprint: str,
-    labels: Mapping[str, pa.ChunkedArray] | None = None,
-    weights: Mapping[str, pa.ChunkedArray] | None = None,
+    folder: Path, splits: Mapping[str, pa.Table], encode: Encode, fingerprint: str
 ) -> dict[str, SplitSummary]:
     """Tokenise every split and write all of them with ``save_to_disk``.
 
     Args:
         folder: an existing folder, which the ``datasets`` tree is written into.
-        splits: name to texts.
+        splits: name to a table with ``text``, and perhaps ``label`` and ``weight`` (how often an
+            item is drawn while training).
         encode: texts to bare token ids, each below 32,768.
         fingerprint: what the ``datasets`` cache knows the data by; equal for equal data.
-        labels: name of a split to its labels, as many as texts.
-        weights: name of a split to how often each of its texts is drawn while training.
 
     Returns:
         The summary of each split.
@@ -110,9 +100,8 @@ def save_splits(
     disable_progress_bars()
     summaries: dict[str, SplitSummary] = {}
     saved: dict[str, Dataset] = {}
-    for name, texts in splits.items():
-        more = (labels or {}).get(name), (weights or {}).get(name)
-        table, summaries[name] = tokenise(name, texts, encode, *more)
+    for name, items in splits.items():
+        table, summaries[name] = tokenise(name, items, encode)
         saved[name] = Dataset(table, fingerprint=f"{fingerprint[:16]}-{name}")
     DatasetDict(saved).save_to_disk(folder, num_shards=dict.fromkeys(saved, 1))
     return summaries

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from apps.common.bundle import Workbench
+from apps.common.codes import fits
 from apps.common.kept import Kept
 from tvae_core.domain import DomainError
 from tvae_core.space.similarity import similarity_of
@@ -108,6 +109,16 @@ def prepare(bench: Workbench, texts: Sequence[str], seconds: float = 0.7) -> int
             return start
         read_items(bench, texts[start : start + _CHUNK])
     return len(texts)
+
+
+def distinct_items(bench: Workbench, texts: Sequence[str]) -> list[Item]:
+    """The distinct valid items of texts that are short enough for the bundle."""
+    found: dict[str, Item] = {}
+    for item in read_items(bench, texts):
+        if item.ok:
+            found.setdefault(item.key, item)
+    short = fits(bench, [item.form for item in found.values()])
+    return [item for item, fit in zip(found.values(), short, strict=True) if fit]
 
 
 def similarities(bench: Workbench, items: Sequence[Item], other: Item) -> list[float]:

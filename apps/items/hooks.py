@@ -13,7 +13,7 @@ from apps.common.bundle import Workbench
 from apps.common.widgets.controls import Source
 from apps.items.facts import Item
 from tvae_core.domain import FloatArray
-from tvae_core.search.objective import Scores, Term
+from tvae_core.search.objective import Term
 
 Labels = Callable[[Workbench, Sequence[Item], Tensor], list[str]]
 """`labels(bench, items, codes)`: a label of each item, empty where it has none."""
@@ -91,7 +91,6 @@ class Goals:
     Attributes:
         named: goals in the menu, by key; by default each score as high, or as low, as can be.
         targets: scores of which one value may be searched for; by default those with windows.
-        scores: what expressions and limits may name; by default the domain's own scores.
         first: the expression of one's own at first; by default the first score.
         constrain: draws more constraints, given the start; gives what there is to tell of them.
         terms: makes constraints of that.
@@ -99,7 +98,6 @@ class Goals:
 
     named: Mapping[str, Named] | None = None
     targets: tuple[str, ...] | None = None
-    scores: Scores | None = None
     first: str = ""
     constrain: Callable[[Item | None], dict[str, object]] = lambda start: {}
     terms: Callable[[Mapping[str, object]], Sequence[Term]] = lambda told: ()

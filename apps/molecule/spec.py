@@ -20,7 +20,6 @@ from domains.smiles.chem.molecule import MAX_LENGTH
 from domains.smiles.chem.scores import SCORES
 from domains.smiles.commands import COMMANDS
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.objectives import MoleculeScores
 from domains.smiles.reference import REFERENCE_FILE
 
 BUNDLE = COMMANDS.bundle
@@ -155,7 +154,6 @@ SPEC = Spec(
                 ),
             },
             targets=("logp",),
-            scores=MoleculeScores(),
             first="qed - 0.1*sa",
             constrain=constrain,
             terms=terms,

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from apps.common.bundle import Workbench
-from apps.common.codes import encode, fits, matched, noisy_codes
-from apps.items.facts import Item, read_items, similarities
+from apps.common.codes import encode, matched, noisy_codes
+from apps.items.facts import Item, distinct_items, similarities
 from tvae_core.space.paths import path
 
 ATTRIBUTES = {
@@ -60,10 +60,7 @@ def palette_of(bench: Workbench, texts: Sequence[str]) -> Palette:
     Raises:
         ValueError: there are too few.
     """
-    distinct = {item.key: item for item in read_items(bench, texts) if item.ok}
-    found = list(distinct.values())
-    short = fits(bench, [item.text for item in found])
-    items = [item for item, fit in zip(found, short, strict=True) if fit]
+    items = distinct_items(bench, texts)
     if len(items) < FEWEST:
         raise ValueError(
             f"only {len(items)} distinct tunes among {len(texts)} samples: shaping needs at least "
@@ -75,7 +72,7 @@ def palette_of(bench: Workbench, texts: Sequence[str]) -> Palette:
         known = values[~values.isnan()]
         if len(known) >= FEWEST and float(known.std()) > 1e-6:
             sd[name] = float(known.std())
-    return Palette(items, encode(bench, [item.text for item in items]), sd)
+    return Palette(items, encode(bench, [item.form for item in items]), sd)
 
 
 def candidates(

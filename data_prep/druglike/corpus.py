@@ -6,13 +6,11 @@ molecule is trained on. Validation and test are whole scaffolds, small ones, dra
 
 from __future__ import annotations
 
-import csv
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +21,8 @@ from data_prep.common import BAD_USAGE, PrepError
 from data_prep.druglike.describe import Described, described
 from data_prep.druglike.sources import BLOCK, Given, Source
 from data_prep.earlier import LEAST
-from domains.smiles.parallel import Workers
 from tvae_core.support.progress import Bar
+from tvae_core.support.workers import Workers
 
 HELD_OUT = 10_000
 """Molecules of validation and of test."""
@@ -211,14 +209,6 @@ def _described(
 def _general(reason: str) -> str:
     """A reason without what differs from row to row, for counting."""
     return re.sub(r"\d[\d,]*", "N", re.sub(r" \(at character .*\)", "", reason))
-
-
-def write_left(path: Path, rows: Sequence[Left], last: str) -> None:
-    """Rows as a table of source, line, text and what there is to tell, under the name `last`."""
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        writer.writerow(["source", "line", "text", last])
-        writer.writerows(rows)
 
 
 def report(accounts: dict[str, Account]) -> None:

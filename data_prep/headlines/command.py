@@ -16,7 +16,6 @@ training a bundle on, its tokenizer is taken, and none is held out that it was t
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,9 +30,10 @@ from data_prep.common import (
     CommandParser,
     PrepError,
     available_cores,
+    check_not_negative,
     check_output,
     positive_int,
-    run_command,
+    run_preparation,
     sha256_file,
     stdout_to_stderr,
 )
@@ -48,6 +48,7 @@ from data_prep.headlines.rows import (
     NO_LABELS,
     SHOWN_TEXT,
     Collected,
+    Columns,
     check_collected,
     choose_columns,
     collect,
@@ -58,7 +59,7 @@ from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepa
 from data_prep.tokenise import use_threads
 from domains.headlines.text import MAX_CHARACTERS
 from tvae_core.data.byte_pair import BASE_SIZE, build_byte_pair, encode_many
-from tvae_core.support.tables import READER, Table, open_table
+from tvae_core.support.reading.tables import READER, Table, open_table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -178,16 +179,11 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     vocab_size_of(arguments, BASE_SIZE, VOCAB_SIZE)
     if arguments.max_characters > MAX_CHARACTERS:
         raise PrepError(f"--max-characters must be at most {MAX_CHARACTERS}", BAD_USAGE)
-    if arguments.seed < 0:
-        raise PrepError("--seed must not be negative", BAD_USAGE)
+    check_not_negative(arguments, "seed")
 
 
-def prepare(arguments: argparse.Namespace, command: str) -> None:
-    """Run the command with parsed arguments."""
-    check_arguments(arguments)
-    check_output(arguments.out)
-    use_threads(arguments.jobs)
-    earlier = open_earlier(arguments.bundle, "headlines")
+def open_source(arguments: argparse.Namespace) -> tuple[Table, str, str, Columns]:
+    """The table that the flags name, its source and licence, and the columns to read."""
     column, label_column = arguments.column, arguments.label_column
     if arguments.dataset:
         hub_set = HUB_SETS[arguments.dataset]
@@ -196,7 +192,16 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
         column, label_column = column or hub_set.column, label_column or hub_set.label_column
     else:
         table, source, licence = open_table(arguments.input), arguments.input.name, ""
-    columns = choose_columns(table, column or "headline", label_column)
+    return table, source, licence, choose_columns(table, column or "headline", label_column)
+
+
+def prepare(arguments: argparse.Namespace, command: str) -> None:
+    """Run the command with parsed arguments."""
+    check_arguments(arguments)
+    check_output(arguments.out)
+    use_threads(arguments.jobs)
+    earlier = open_earlier(arguments.bundle, "headlines")
+    table, source, licence, columns = open_source(arguments)
     if arguments.keep_labels and columns.label is None:
         raise PrepError(f"--keep-labels needs labels; {source} has no label column", BAD_USAGE)
     found = collect(table, columns, arguments)
@@ -237,6 +242,4 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = shlex.join(["python", "-m", "data_prep.headlines", *given])
-    return run_command("data_prep.headlines", lambda: prepare(make_parser().parse(given), command))
+    return run_preparation("headlines", arguments, make_parser, prepare)

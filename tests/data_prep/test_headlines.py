@@ -18,8 +18,8 @@ import pytest
 from datasets import load_from_disk
 
 from data_prep.headlines import command as headlines
-from tvae_core.support.lines import MAX_LINE
-from tvae_core.support.tables import open_table
+from tvae_core.support.reading.lines import MAX_LINE
+from tvae_core.support.reading.tables import open_table
 
 Run = Callable[..., int]
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "headlines" / "headlines.tsv.gz"

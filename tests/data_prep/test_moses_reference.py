@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_prep import moses_reference, smiles
+from data_prep import smiles
 from data_prep.common import sha256_file
 from data_prep.fetch import WheelSource
-from data_prep.moses_pickle import UnsafePickleError, read_object_npy
+from data_prep.moses_reference import command as moses_reference
+from data_prep.moses_reference.arrays import UnsafePickleError, read_object_npy
 from domains.smiles.benchmark.moses.reference import Reference
 
 

@@ -265,7 +265,7 @@ def test_a_failure_leaves_the_old_set(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(smiles, "save_splits", fail)
+    monkeypatch.setattr("data_prep.prepared.save_splits", fail)
     assert prepare("--limit", "60") == 1
     assert contents(tmp_path / "out") == before
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

@@ -73,7 +73,7 @@ def extended(rng: random.Random) -> bytes:
 def _headline_reader() -> Callable[[Path], bool]:
     from data_prep.common import PrepError
     from data_prep.headlines.rows import choose_columns, collect
-    from tvae_core.support.tables import open_table
+    from tvae_core.support.reading.tables import open_table
 
     settings = argparse.Namespace(
         case="keep", max_characters=250, keep_labels=[], other_labels="keep"
@@ -121,7 +121,7 @@ def _idx_reader() -> Callable[[Path], bool]:
 
 
 def _statistics_reader() -> Callable[[Path], bool]:
-    from data_prep.moses_pickle import UnsafePickleError, read_object_npy
+    from data_prep.moses_reference.arrays import UnsafePickleError, read_object_npy
 
     def read(path: Path) -> bool:
         try:

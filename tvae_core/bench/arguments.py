@@ -6,11 +6,11 @@ import argparse
 
 from tvae_core.bench.architecture import (
     PRECISIONS,
+    ROWS,
     add_architecture_arguments,
     add_original_argument,
     int_list,
 )
-from tvae_core.bench.rows import ROWS
 from tvae_core.cli.parser import CommandParser, positive_int
 
 SIZES = (1024, 1536, 2048, 3072, 4096)

@@ -9,6 +9,9 @@ are those of the `TVAEConfig` it is compared with; a feed-forward of the same nu
 Two readings of it: on equal terms (dropout as ours, the decoder attends to the latent tokens), and
 as the original ran it (dropout 0.1, the latents upsampled to the length of the row before the
 decoder attends to them).
+
+Its MMD tiles both sets to `(n, m, d)`, then subtracts: the estimate of `tvae_core.model.mmd.mmd`,
+number by number, by another way to the pairwise distances.
 """
 
 from __future__ import annotations
@@ -26,8 +29,44 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutput
 
-from tvae_core.bench.tiled import tiled_mmd
 from tvae_core.model.config import TVAEConfig
+from tvae_core.model.mmd import kernel
+
+
+def tiled_distances(x: Tensor, y: Tensor, chunk: int | None = None) -> Tensor:
+    """Squared distances `(n, m)` of `(n, d)` and `(m, d)` through their `(n, m, d)` differences.
+
+    Args:
+        x: rows.
+        y: rows.
+        chunk: rows of `x` at once; None for all, as in the original.
+    """
+    parts = [(part[:, None] - y[None]).square().sum(2) for part in x.split(chunk or max(len(x), 1))]
+    return torch.cat(parts)
+
+
+def tiled_mmd(x: Tensor, y: Tensor, name: str = "original", chunk: int | None = None) -> Tensor:
+    """Unbiased MMD^2 (Gretton et al. 2012, JMLR 13) of `(n, d)` and `(m, d)`, by tiling.
+
+    Args:
+        x: codes, n at least 2.
+        y: draws of the prior, m at least 2.
+        name: kernel, see `tvae_core.model.mmd.kernel`.
+        chunk: rows at once; None for all, as in the original.
+    """
+    n, m, size = len(x), len(y), x.shape[1]
+    own = kernel(tiled_distances(x, x, chunk), size, name)
+    prior = kernel(tiled_distances(y, y, chunk), size, name)
+    cross = kernel(tiled_distances(x, y, chunk), size, name)
+    own_term = (own.sum() - own.diagonal().sum()) / (n * (n - 1))
+    prior_term = (prior.sum() - prior.diagonal().sum()) / (m * (m - 1))
+    return own_term + prior_term - 2 * cross.mean()
+
+
+def tiled_bytes(n: int, size: int, element: int = 4) -> int:
+    """Bytes of one `(n, n, size)` tensor of the tiled form."""
+    return n * n * size * element
+
 
 ORIGINAL_DROPOUT = 0.1
 

@@ -19,6 +19,9 @@ from typing import Any
 import torch
 
 from tvae_core.bench.architecture import (
+    CHECKPOINTED,
+    ROWS,
+    Row,
     architecture_name,
     check_settings,
     train_settings_of,
@@ -26,7 +29,6 @@ from tvae_core.bench.architecture import (
 )
 from tvae_core.bench.memory import GIB, StepMemory, StepMeter
 from tvae_core.bench.record import Record, aligned
-from tvae_core.bench.rows import CHECKPOINTED, ROWS, Row
 from tvae_core.model.config import TVAEConfig
 from tvae_core.support.errors import BAD_USAGE, CommandError
 from tvae_core.support.progress import Bar

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from tvae_core.bench.architecture import use_machine
-from tvae_core.bench.peak import tracked_peak
+from tvae_core.bench.baseline import tiled_bytes, tiled_mmd
+from tvae_core.bench.memory import tracked_peak
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import seconds
-from tvae_core.bench.tiled import tiled_bytes, tiled_mmd
 from tvae_core.model.mmd import mmd
 from tvae_core.support.errors import CommandError
 from tvae_core.support.progress import Bar

@@ -26,8 +26,7 @@ from tvae_core.bench.architecture import (
     train_settings_of,
     use_machine,
 )
-from tvae_core.bench.memory import StepMeter
-from tvae_core.bench.peak import tracked_peak
+from tvae_core.bench.memory import StepMeter, tracked_peak
 from tvae_core.bench.record import Record, aligned, number
 from tvae_core.bench.steps import OurStep, padded, random_rows, seconds
 from tvae_core.decoding.generate import decode_latents

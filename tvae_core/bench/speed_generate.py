@@ -24,10 +24,9 @@ from tvae_core.bench.architecture import (
     use_machine,
 )
 from tvae_core.bench.baseline import OriginalVAE
-from tvae_core.bench.loading import CutRows
 from tvae_core.bench.pair import Worker, alternate, paired_ratio
 from tvae_core.bench.record import Record, aligned, number
-from tvae_core.bench.steps import seconds
+from tvae_core.bench.steps import CutRows, seconds
 from tvae_core.data.prepared import PreparedSet
 from tvae_core.decoding.generate import decode_latents
 from tvae_core.model.config import TVAEConfig

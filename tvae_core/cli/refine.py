@@ -116,7 +116,7 @@ def refine(space: LatentSpace, rows: TokenRows, settings: RefineSettings, seed: 
     from transformers import TrainingArguments
 
     from tvae_core.training import refine as core
-    from tvae_core.training.fit import encode_rows
+    from tvae_core.training.run import encode_rows
     from tvae_core.training.set_up import wants_bf16
     from tvae_core.training.tracking import ProgressLog
 

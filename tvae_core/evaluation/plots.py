@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -196,6 +197,29 @@ def _spectrum(axes: Any, geometry: Geometry) -> None:
     )
     axes.grid(alpha=0.3)
     axes.legend()
+
+
+def read_log(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """The numbers of a run's `log.jsonl` over its steps: name -> `(step, value)` in order.
+
+    A step that was logged twice, as by a run that was killed and went on, counts as it was last;
+    lines that cannot be read are left out.
+    """
+    if not path.is_file():
+        return {}
+    found: dict[str, dict[float, float]] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        step = content.get("step") if isinstance(content, dict) else None
+        if not isinstance(step, int | float):
+            continue
+        for name, value in content.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found.setdefault(name, {})[float(step)] = float(value)
+    return {name: sorted(points.items()) for name, points in found.items() if name != "step"}
 
 
 def curves_svg(log: Mapping[str, Sequence[tuple[float, float]]]) -> bytes | None:

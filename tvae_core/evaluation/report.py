@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import difflib
 import itertools
-import json
 import math
 import re
 import shlex
@@ -28,7 +27,7 @@ from tvae_core.evaluation.geometry import RADII, SETTINGS
 from tvae_core.evaluation.intervals import Estimate
 from tvae_core.evaluation.labels import PROBES
 from tvae_core.evaluation.latent_map import LatentMap, make_map, map_bytes
-from tvae_core.evaluation.plots import curves_svg, page_bytes
+from tvae_core.evaluation.plots import curves_svg, page_bytes, read_log
 from tvae_core.evaluation.showcase import Showcase, Shown
 from tvae_core.evaluation.tables import AROUND, COLUMNS
 from tvae_core.space.space import LatentSpace
@@ -313,26 +312,3 @@ def train_line(name: str, presets: Sequence[str], settings: str) -> str:
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         words += [f"--{key.replace('_', '-')}", text.lower() if value in (True, False) else text]
     return shlex.join(words)
-
-
-def read_log(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """The numbers of a run's `log.jsonl` over its steps: name -> `(step, value)` in order.
-
-    A step that was logged twice, as by a run that was killed and went on, counts as it was last;
-    lines that cannot be read are left out.
-    """
-    if not path.is_file():
-        return {}
-    found: dict[str, dict[float, float]] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue
-        step = content.get("step") if isinstance(content, dict) else None
-        if not isinstance(step, int | float):
-            continue
-        for name, value in content.items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                found.setdefault(name, {})[float(step)] = float(value)
-    return {name: sorted(points.items()) for name, points in found.items() if name != "step"}

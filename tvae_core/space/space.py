@@ -1,5 +1,6 @@
-"""The latent space of a bundle: `Codec`, texts to codes and back at any setting of the fidelity
-dial, and `LatentSpace`, with the verbs that people use.
+"""The latent space of a bundle: texts to codes and back (`Codec`), and the verbs that people use.
+
+`Codec` decodes at any setting of the fidelity dial; `LatentSpace` is a bundle and its domain.
 """
 
 from __future__ import annotations

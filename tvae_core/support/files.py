@@ -19,6 +19,7 @@ from typing import TextIO
 from tvae_core.support.errors import OutputError
 
 LOG_FILE = "log.jsonl"
+"""The log of a training, in the folder of its run."""
 
 
 class InUseError(OutputError):

@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from torch import Tensor
 
 from tvae_core.bundle import save_bundle
+from tvae_core.data.batches import pad_rows
 from tvae_core.data.prepared import PreparedSet, TokenRows
 from tvae_core.data.stream import Stream
 from tvae_core.decoding.generate import BEAMS
@@ -31,6 +33,7 @@ from tvae_core.evaluation.report import write_run_report
 from tvae_core.evaluation.showcase import make_showcase
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.latent import capacity_bits
+from tvae_core.model.prior import PriorSet
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.space.space import LatentSpace
 from tvae_core.support import collectives
@@ -38,7 +41,6 @@ from tvae_core.support.files import check_parent, json_text, write_whole
 from tvae_core.support.machine import reuse_memory, use_threads
 from tvae_core.support.progress import Bar
 from tvae_core.training import fsdp
-from tvae_core.training.fit import fit_priors
 from tvae_core.training.loop import TVAETrainer
 from tvae_core.training.presets import MODEL_FIELDS, Merged, TrainSettings
 from tvae_core.training.run_folder import RunFolderError, locked, meet, resume_point, step_of, tidy
@@ -53,6 +55,59 @@ from tvae_core.training.warm_start import (
     first_model,
     record,
 )
+
+
+def fit_priors(
+    model: TransformerVAE,
+    tokenizer: Any,
+    domain: Domain,
+    rows: TokenRows,
+    settings: TrainSettings,
+    seen: int,
+) -> tuple[LatentSpace, float]:
+    """Encodes part of the training set and fits both priors to it.
+
+    Args:
+        model: in eval mode.
+        tokenizer: of its vocabulary.
+        domain: for the space.
+        rows: the training set.
+        settings: sizes and steps of the priors.
+        seen: items that the model was trained on; no more are encoded (but 256).
+
+    Returns:
+        The latent space and the flow's last loss.
+    """
+    rng = np.random.default_rng(settings.seed)
+    chosen = rng.permutation(len(rows))[: min(settings.prior_codes, max(seen, 256))]
+    codes = encode_rows(model, rows, chosen, settings.eval_batch_size)
+    torch.manual_seed(settings.seed)
+    priors = PriorSet(model.config.code_size, settings.prior_width, settings.prior_depth)
+    flat = codes.flatten(1)
+    priors.gaussian.fit(flat)
+    bar = Bar("flow prior", "step")
+    loss = priors.flow.fit(
+        flat,
+        steps=settings.prior_steps,
+        sigma_min=model.config.sigma_min,
+        seed=settings.seed,
+        progress=lambda done, total, _: bar(done, total),
+    )
+    return LatentSpace(model, tokenizer, priors.to(model.device).eval(), domain), loss
+
+
+def encode_rows(model: TransformerVAE, rows: TokenRows, chosen: Any, batch_size: int) -> Tensor:
+    """Codes `(len(chosen), n_latent, latent_size)` of the chosen rows, in length order."""
+    order = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
+    parts, bar = [], Bar("encode", "item")
+    with torch.no_grad():
+        for start in range(0, len(order), batch_size):
+            part = order[start : start + batch_size]
+            ids = pad_rows([torch.from_numpy(rows.row(int(i))) for i in part])
+            parts.append(model.encode(ids.to(model.device)).float().cpu())
+            bar(start + len(part), len(order))
+    return torch.cat(parts)
+
 
 SHOWN = 64
 """Most samples in the showcase at the end of a run."""

@@ -19,7 +19,7 @@ from tvae_core.domain import Domain
 from tvae_core.evaluation.showcase import Showcase, Shown
 from tvae_core.support.files import LOG_FILE, json_text, write_whole
 from tvae_core.support.table import markdown_table
-from tvae_core.training.run_log import append_line
+from tvae_core.training.run_folder import append_line
 
 HEADS = ("from", "text", "valid", "note")
 MOST_ROWS, MOST_PICTURES = 64, 33

@@ -16,9 +16,9 @@ from apps.common.page import problem, remember, shown_errors
 from apps.common.widgets.controls import LARGEST_SEED
 from apps.common.widgets.dial import fidelity_dial
 from apps.digit.canvas import digit_canvas
-from apps.digit.spec import example_names, reading
+from apps.digit.spec import reading
+from apps.items.corners import PLACES, corner
 from apps.items.facts import Item, read_items
-from apps.items.inputs import item_of
 from apps.items.spec import Spec
 from apps.items.view import thumbnail
 from apps.items.workplace import downloads, frame, row_of
@@ -27,13 +27,9 @@ from domains.mnist.pictures.text import SIZES
 from tvae_core.domain import DomainError
 from tvae_core.space.paths import How, grid
 
-CORNERS = (
-    ("Top left", "0, the first"),
-    ("Top right", "3, the first"),
-    ("Bottom left", "7, the first"),
-    ("Bottom right", "8, the first"),
-)
-DRAWN, SAMPLED = "my drawing", "a random sample"
+CORNERS = ("0, the first", "3, the first", "7, the first", "8, the first")
+"""What is in the corners at first."""
+DRAWN = "my drawing"
 AUTO, NUMBER = "auto", "a number"
 
 
@@ -74,44 +70,6 @@ def _side(bench: Workbench) -> int:
         return sides[0] if sides else SIZES["small"]
 
     return remember("digit_side", bench.hash, look)
-
-
-def sampled(spec: Spec, bench: Workbench, number: int, seed: int) -> str:
-    """The first valid digit among a few random samples."""
-
-    def draw() -> str:
-        space = bench.space
-        setting = space.defaults["sample_fidelity"]
-        with bench.lock:
-            codes = space.sample_latents(8, seed, "flow", setting, 8 * number)
-        texts = decode(bench, codes, setting)
-        found = [item.text for item in read_items(bench, texts) if item.ok]
-        if not found:
-            raise ValueError(f"no digit among 8 random samples of seed {seed}: try another seed")
-        return found[0]
-
-    return remember(f"{spec.prefix}corner_{number}", (bench.hash, seed), draw)
-
-
-def corner(spec: Spec, bench: Workbench, number: int, drawn: str | None, seed: int) -> Item | None:
-    """Draws the choice of a corner; None, with the reason shown, if it is no digit."""
-    label, first = CORNERS[number]
-    names = example_names()
-    options = [*names, SAMPLED, *([DRAWN] if drawn else [])]
-    key = f"{spec.prefix}morph_corner_{number}"
-    if st.session_state.get(key) not in (None, *options):
-        st.session_state[key] = first
-    chosen = st.selectbox(
-        label, options, index=options.index(first), key=key, persist_state="session"
-    )
-    item: Item | None
-    if chosen in names:
-        item = item_of(spec, bench, names[chosen], label)
-    else:
-        text = drawn if chosen == DRAWN and drawn else sampled(spec, bench, number, seed)
-        (item,) = read_items(bench, [text])
-    thumbnail(spec, item)
-    return item
 
 
 def controls(spec: Spec, bench: Workbench) -> tuple[int, How, float | str, int]:
@@ -216,20 +174,22 @@ def main() -> None:
     """Draws the page and decodes a batch."""
     spec, bench = frame("morph")
     drawn = drawing(spec, bench)
+    own = {DRAWN: drawn} if drawn else {}
     places = st.columns(4, gap="medium")
     n, how, fidelity, seed = controls(spec, bench)
     corners: list[Item | None] = []
     with shown_errors():
         for number, place in enumerate(places):
             with place:
-                corners.append(corner(spec, bench, number, drawn, seed))
+                field, first = f"{spec.prefix}morph_corner_{number}", CORNERS[number]
+                corners.append(corner(spec, bench, field, number, first, seed, own)[1])
         found = [item for item in corners if item is not None]
         if len(found) < len(CORNERS):
             st.stop()
         texts = tuple(item.text for item in found)
         back = came_back(bench, f"{spec.prefix}morph_back", texts)
         draw_lost(
-            {name: each for (name, _), each in zip(CORNERS, back, strict=True)},
+            dict(zip(PLACES, back, strict=True)),
             spec.commands.unit,
             spec.commands.show,
         )

@@ -14,8 +14,8 @@ from apps.common.upload import Upload
 from apps.items.hooks import Format, Row
 from apps.items.spec import Spec
 from tvae_core.domain import DomainError
-from tvae_core.support.lines import TableError, TextLines
-from tvae_core.support.tables import KINDS, kind_of, open_table
+from tvae_core.support.reading.lines import TableError, TextLines
+from tvae_core.support.reading.tables import KINDS, kind_of, open_table
 
 ROWS = 5_000
 SIZE = 10_000_000

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from apps.common.access import at_most, note_limit
 from apps.common.bundle import Workbench
-from apps.common.codes import decode, encode, fits
+from apps.common.codes import decode, encode
 from apps.common.elements.landscape import (
     Landscape,
     add_by_label,
@@ -27,7 +27,7 @@ from apps.common.page import recall, remember, shown_errors
 from apps.common.widgets.controls import LARGEST_SEED
 from apps.common.widgets.dial import fidelity_dial
 from apps.common.widgets.pager import page_of
-from apps.items.facts import Item, prepare, read_items
+from apps.items.facts import Item, distinct_items, prepare, read_items
 from apps.items.spec import Spec
 from apps.items.view import draw_grid, draw_large, hover, item_card, written
 from apps.items.workplace import downloads, frame, novelty, row_of
@@ -115,10 +115,7 @@ def chart_of(spec: Spec, bench: Workbench, job: Job) -> Chart:
     Raises:
         ValueError: there are fewer than three.
     """
-    distinct = {item.key: item for item in read_items(bench, job.texts) if item.ok}
-    found = list(distinct.values())
-    short = fits(bench, [item.form for item in found])
-    items = [item for item, fit in zip(found, short, strict=True) if fit]
+    items = distinct_items(bench, job.texts)
     if len(items) < 3:
         raise ValueError(
             f"a map needs at least three {spec.words.noun}: sample more, or lower the fidelity"

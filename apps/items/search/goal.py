@@ -16,7 +16,7 @@ from apps.items.filters import windows
 from apps.items.hooks import Named
 from apps.items.spec import Spec
 from tvae_core.search.limits import Bounds
-from tvae_core.search.objective import DomainScores, ItemObjective, Term
+from tvae_core.search.objective import DomainScores, ItemObjective, Scores, Term
 from tvae_core.search.strategies import METHODS
 from tvae_core.space.similarity import similarity_of
 
@@ -45,6 +45,14 @@ class Goal:
     settings: Mapping[str, object]
 
 
+def scores_of(spec: Spec, bench: Workbench) -> Scores:
+    """What expressions and limits may name: as the command of the domain has it."""
+    own = spec.commands.search.scores
+    if own is not None:
+        return own()
+    return DomainScores(bench.space.domain, similarity_of(bench.space))
+
+
 def objective_of(
     spec: Spec,
     bench: Workbench,
@@ -55,14 +63,13 @@ def objective_of(
     terms: Sequence[Term] = (),
 ) -> ItemObjective:
     """The objective of an expression and constraints; raises `ValueError` for an unusable one."""
-    domain = bench.space.domain
     return ItemObjective(
-        domain,
+        bench.space.domain,
         [expression],
         start=None if start is None else start.form,
         similarity=similarity,
         bounds=bounds,
-        scores=spec.hooks.goals.scores or DomainScores(domain, similarity_of(bench.space)),
+        scores=scores_of(spec, bench),
         terms=terms,
     )
 
@@ -99,7 +106,7 @@ def expression_of(spec: Spec, bench: Workbench) -> tuple[str, str]:
         st.caption(named[goal].about)
         return named[goal].expression, named[goal].label
     goals = spec.hooks.goals
-    names = (goals.scores or DomainScores(bench.space.domain)).names(with_start=True)
+    names = scores_of(spec, bench).names(with_start=True)
     text = st.text_input(
         "Expression, to be maximised",
         goals.first or next(iter(spec.shown(bench))),

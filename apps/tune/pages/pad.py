@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from apps.common.bundle import Workbench
-from apps.common.codes import decode, encode, fits
+from apps.common.codes import decode, encode
 from apps.common.elements.landscape import MARGIN, Landscape
 from apps.common.job import Job, progress_row, sampling_by_default, work
 from apps.common.lost import came_back, draw_lost
 from apps.common.page import remember, shown_errors
 from apps.common.widgets.controls import LARGEST_SEED
 from apps.common.widgets.dial import fidelity_dial
-from apps.items.facts import Item, prepare, read_items
-from apps.items.inputs import item_of
+from apps.items.corners import PLACES, corner
+from apps.items.facts import Item, distinct_items, prepare, read_items
 from apps.items.spec import Spec
 from apps.items.view import draw_large, item_card
 from apps.items.workplace import frame, novelty
@@ -25,16 +25,17 @@ from apps.tune.pad import Mark, pad
 from tvae_core.space.paths import slerp
 
 CORNERS = (
-    ("Top left", "Ode to Joy"),
-    ("Top right", "Twinkle, Twinkle, Little Star"),
-    ("Bottom left", "Frere Jacques"),
-    ("Bottom right", "Mary Had a Little Lamb"),
+    "Ode to Joy",
+    "Twinkle, Twinkle, Little Star",
+    "Frere Jacques",
+    "Mary Had a Little Lamb",
 )
-PLACES = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
-OWN, SAMPLED = "my tune (page Tune)", "a random sample"
+"""What is in the corners at first."""
+POINTS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+OWN = "my tune (page Tune)"
 BY_CORNERS, BY_AXES = "Four tunes", "Main axes"
 AUTO, NUMBER = "auto", "a number"
-TRIES, VISITED = 12, 60
+VISITED = 60
 N_SAMPLES = 128
 
 
@@ -66,48 +67,16 @@ def extent(land: Landscape[Item]) -> tuple[Tensor, Tensor]:
     return low - room, high - low + 2 * room
 
 
-def sampled(spec: Spec, bench: Workbench, number: int, seed: int) -> Item:
-    """The first valid tune among a few random samples."""
-
-    def draw() -> str:
-        setting = bench.space.defaults["sample_fidelity"]
-        with bench.lock:
-            codes = bench.space.sample_latents(TRIES, seed, "flow", setting, TRIES * number)
-        texts = decode(bench, codes, setting)
-        found = [item.text for item in read_items(bench, texts) if item.ok]
-        if not found:
-            raise ValueError(
-                f"no tune among {TRIES} random samples of seed {seed}: try another seed"
-            )
-        return found[0]
-
-    text = remember(f"{spec.prefix}corner_{number}", (bench.hash, seed), draw)
-    return read_items(bench, [text])[0]
-
-
-def corner(spec: Spec, bench: Workbench, number: int, seed: int) -> tuple[str, Item | None]:
-    """Draws the choice of a corner; its name and item, None with the reason shown if it is none."""
-    label, first = CORNERS[number]
-    own = str(st.session_state.get(f"{spec.prefix}tune") or "").strip()
-    options = [*spec.field.examples, SAMPLED, *([OWN] if own else [])]
-    key = f"{spec.prefix}pad_corner_{number}"
-    if st.session_state.get(key) not in (None, *options):
-        st.session_state[key] = first
-    start = options.index(first) if first in options else number
-    chosen = st.selectbox(label, options, index=start, key=key, persist_state="session")
-    if chosen == SAMPLED:
-        return SAMPLED, sampled(spec, bench, number, seed)
-    typed = own if chosen == OWN else spec.field.examples[chosen]
-    return chosen, item_of(spec, bench, typed, label)
-
-
 def plane_of_corners(spec: Spec, bench: Workbench) -> Plane:
     """Draws the choice of four tunes; gives the plane between them."""
     seed = int(st.session_state.get(f"{spec.prefix}pad_seed", 0))
+    tune = str(st.session_state.get(f"{spec.prefix}tune") or "").strip()
+    own = {OWN: tune} if tune else {}
     names, texts = [], []
     for number, place in enumerate(st.columns(4, gap="small")):
+        field = f"{spec.prefix}pad_corner_{number}"
         with place:
-            name, item = corner(spec, bench, number, seed)
+            name, item = corner(spec, bench, field, number, CORNERS[number], seed, own)
             if item is not None:
                 names.append(name)
                 texts.append(item.text)
@@ -116,13 +85,13 @@ def plane_of_corners(spec: Spec, bench: Workbench) -> Plane:
     key = (bench.hash, BY_CORNERS, *texts)
     codes = remember(f"{spec.prefix}pad_corners", key, lambda: encode(bench, texts))
     back = came_back(bench, f"{spec.prefix}pad_back", texts)
-    places = [f"{label}, {name}," for (label, _), name in zip(CORNERS, names, strict=True)]
+    places = [f"{label}, {name}," for label, name in zip(PLACES, names, strict=True)]
     draw_lost(
         dict(zip(places, back, strict=True)),
         spec.commands.unit,
         spec.commands.show,
     )
-    marks = [Mark(x, y, name, "corner", name) for (x, y), name in zip(PLACES, names, strict=True)]
+    marks = [Mark(x, y, name, "corner", name) for (x, y), name in zip(POINTS, names, strict=True)]
     return Plane(key, marks, corners=codes)
 
 
@@ -140,14 +109,12 @@ def plane_of_axes(spec: Spec, bench: Workbench) -> tuple[Plane | None, Job]:
         st.rerun()
 
     def chart() -> Landscape[Item]:
-        found = list({item.key: item for item in read_items(bench, job.texts) if item.ok}.values())
-        short = fits(bench, [item.text for item in found])
-        items = [item for item, fit in zip(found, short, strict=True) if fit]
+        items = distinct_items(bench, job.texts)
         if len(items) < 3:
             raise ValueError(
                 f"main axes need at least three valid {spec.words.noun}: try another seed"
             )
-        return Landscape.of(items, encode(bench, [item.text for item in items]))
+        return Landscape.of(items, encode(bench, [item.form for item in items]))
 
     land = remember(f"{spec.prefix}pad_land", (*key, len(job.texts)), chart)
     low, size = extent(land)

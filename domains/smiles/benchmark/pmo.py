@@ -20,7 +20,6 @@ import torch
 
 from domains.smiles.domain import SmilesDomain
 from domains.smiles.objectives import parse_objectives
-from domains.smiles.parallel import Workers
 from domains.smiles.pmo import MISSING, TASKS, auc_top
 from tvae_core.cli.options import open_space
 from tvae_core.search.search import METHODS, Search
@@ -31,6 +30,7 @@ from tvae_core.support.machine import available_cores
 from tvae_core.support.progress import Bar
 from tvae_core.support.table import text_table
 from tvae_core.support.words import unknown_name
+from tvae_core.support.workers import Workers
 
 BUDGET = 10_000
 PUBLISHED = {"SMILES-VAE BO": 8.57, "SELFIES-VAE BO": 8.88, "JT-VAE BO": 8.35, "REINVENT": 14.18}

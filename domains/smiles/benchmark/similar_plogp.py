@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from domains.smiles.parallel import Workers
 from tvae_core.cli.options import open_space
 from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.search.strategies import METHODS
@@ -28,12 +27,13 @@ from tvae_core.support.files import check_file, json_text, write_whole
 from tvae_core.support.machine import available_cores
 from tvae_core.support.progress import Bar
 from tvae_core.support.table import text_table
+from tvae_core.support.workers import Workers
 
 if TYPE_CHECKING:
     from tvae_core.search.search import Search
     from tvae_core.space import LatentSpace
 
-BENCHMARKS = {"plogp": Path(__file__).parent / "benchmarks" / "plogp_moses_test.smi"}
+BENCHMARKS = {"plogp": Path(__file__).parent / "plogp_moses_test.smi"}
 SIMILARITY, BUDGET, MOLECULES = 0.4, 1000, 100
 UNUSED = (
     *("output", "format", "plot", "history", "resume"),

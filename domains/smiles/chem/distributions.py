@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from domains.smiles.chem.scores import FloatArray, score_all
-from domains.smiles.parallel import Progress
 from tvae_core.support.files import write_whole
+from tvae_core.support.workers import Progress
 
 PROPERTIES = ("qed", "sa", "logp", "weight", "tpsa", "heavy_atoms", "rings")
 COUNTED = ("heavy_atoms", "rings")

@@ -27,7 +27,7 @@ from rdkit.Contrib.SA_Score import sascorer
 from domains.smiles.chem.molecule import parse, quiet
 from domains.smiles.chem.names import check_names, default_names
 from domains.smiles.chem.syntax import Problem
-from domains.smiles.parallel import Progress, Workers
+from tvae_core.support.workers import Progress, Workers
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -6,9 +6,9 @@
 
 The one reader, for `data_prep.smiles --input`, the Batch page and scripts. The format follows the
 ending: .smi, .smiles and .txt are a SMILES a line and, after white space, a name; .csv, .tsv,
-.jsonl and .parquet are tables, see `tvae_core.support.tables`; .sdf, .sd and .mol hold mol blocks.
-A row that is no molecule is not fatal: it comes with its line and the reason. `read_molecules`,
-`read_rows` and `columns_of` are short forms.
+.jsonl and .parquet are tables, see `tvae_core.support.reading.tables`; .sdf, .sd and .mol hold mol
+blocks. A row that is no molecule is not fatal: it comes with its line and the reason.
+`read_molecules`, `read_rows` and `columns_of` are short forms.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 from domains.smiles.chem.molecule import parse, unknown_name
 from domains.smiles.chem.syntax import Problem
-from domains.smiles.parallel import CHEAP, Progress, Workers
 from domains.smiles.reading.account import Account
 from domains.smiles.reading.mol_block import read_block
 from domains.smiles.reading.sdf import SdfRecords
 from domains.smiles.reading.texts import Change, Found, read_smiles, str_problem
-from tvae_core.support.lines import MAX_LINE, TableError, TextLines
-from tvae_core.support.tables import KINDS, Table, kind_of, open_table
+from tvae_core.support.reading.lines import MAX_LINE, TableError, TextLines
+from tvae_core.support.reading.tables import KINDS, Table, kind_of, open_table
+from tvae_core.support.workers import CHEAP, Progress, Workers
 
 __all__ = [
     "ENDINGS",

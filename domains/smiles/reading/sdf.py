@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tvae_core.support.lines import Line
+from tvae_core.support.reading.lines import Line
 
 MAX_BLOCK_LINES = 20_000
 """Lines of the longest mol block that is looked at."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tvae_core.bench.loading import RealBatches
+from tvae_core.bench.steps import RealBatches
 from tvae_core.model.config import TVAEConfig
 from tvae_core.support.errors import PreparedSetError
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tvae_core.bench import max_batch
+from tvae_core.bench.architecture import CHECKPOINTED, ROWS, Row
 from tvae_core.bench.command import main
 from tvae_core.bench.max_batch import LARGEST, Largest, largest_batch, search
 from tvae_core.bench.memory import GIB, StepMemory
-from tvae_core.bench.rows import CHECKPOINTED, ROWS, Row
 from tvae_core.model.config import TVAEConfig
 from tvae_core.support.errors import BAD_USAGE
 from tvae_core.training.presets import TrainSettings
@@ -101,6 +101,7 @@ def test_it_fits_and_one_more_does_not(
         assert found.memory.peak <= limit
 
 
+@pytest.mark.slow
 def test_a_small_model() -> None:
     config = TVAEConfig(vocab_size=100, max_length=40, **SMALL)
     room = 6 * 2**20
@@ -125,6 +126,7 @@ def test_command(tiny_flags: list[str], capsys: pytest.CaptureFixture[str], tmp_
     assert 0.0025 * GIB < peak["value"] <= 0.003 * GIB
 
 
+@pytest.mark.slow
 def test_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tvae_core.bench.peak import tracked_peak
+from tvae_core.bench.memory import tracked_peak
 
 MEGABYTE = 2**20
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tvae_core.bench.command import main
-from tvae_core.bench.training import OurTraining, Plan
+from tvae_core.bench.speed_train import OurTraining, Plan
 from tvae_core.model.config import TVAEConfig
 from tvae_core.training.presets import TrainSettings
 
@@ -20,6 +20,7 @@ def records_of(path: Path) -> dict[tuple[str, str], dict[str, object]]:
     return {(r["name"], r["unit"]): r for r in json.loads(path.read_text())}
 
 
+@pytest.mark.slow
 def test_random_rows(
     tiny_flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -40,6 +41,7 @@ def test_random_rows(
     assert "4 rows of 10 tokens" in shown
 
 
+@pytest.mark.slow
 def test_real_rows_say_what_padding_costs(
     tiny_flags: list[str],
     tmp_path: Path,
@@ -65,7 +67,7 @@ def test_no_padding_multiplies_less(
     words: Callable[..., list[str]],
     tiny_config: Callable[..., TVAEConfig],
 ) -> None:
-    from tvae_core.bench.loading import RealBatches
+    from tvae_core.bench.steps import RealBatches
 
     config, data = tiny_config(), prepared({"train": words(60)})
     rows = RealBatches(data, config, 20, 4, 2, 0).rows()

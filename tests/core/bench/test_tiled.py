@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tvae_core.bench.tiled import tiled_bytes, tiled_distances, tiled_mmd
+from tvae_core.bench.baseline import tiled_bytes, tiled_distances, tiled_mmd
 from tvae_core.model.mmd import mmd, squared_distances
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tvae_core.cli.options import with_values
 from tvae_core.domain_commands import DomainCommands
-from tvae_core.rows import check_output, item_rows, number, table, write_rows
+from tvae_core.rows import check_output, item_rows, write_rows
 from tvae_core.search.limits import bounds_of, parse_limits, window_text
 from tvae_core.support.errors import OutputError
 from tvae_core.support.words import one_line, raw_line, shortened, unknown_name
@@ -56,7 +57,7 @@ def read(path: Path) -> tuple[list[str], Any]:
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 @example(texts=ODD)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_text_comes_back(
     ending: str, texts: list[str], tmp_path: Path, commands: DomainCommands
 ) -> None:
@@ -114,12 +115,6 @@ def test_any_text_is_one_line(text: str) -> None:
     assert one_line(text).isprintable()
     assert raw_line(text) == text or len(f"{text}|".splitlines()) > 1
     assert len(shortened(text * 50)) < 700
-
-
-def test_tables_are_aligned() -> None:
-    shown = table(["a", "score", "text"], [["1", "-", "x"], ["100", "0.25", "yy"]])
-    assert shown.splitlines() == ["  a  score  text", "  1      -  x", "100   0.25  yy"]
-    assert [number(value) for value in (0.12345, float("nan"), 3, None)] == ["0.123", "-", "3", "-"]
 
 
 def test_values_may_start_with_a_hyphen() -> None:

@@ -20,12 +20,12 @@ from tvae_core.domain import DomainError, Rendered
 from tvae_core.evaluation.evaluate import Evaluation, evaluate
 from tvae_core.evaluation.intervals import share_of, with_bounds
 from tvae_core.evaluation.latent_map import make_map
+from tvae_core.evaluation.plots import read_log
 from tvae_core.evaluation.report import (
     Pictures,
     Report,
     differences,
     printable,
-    read_log,
     report_html,
     train_line,
     write_report,

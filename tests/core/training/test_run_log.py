@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tvae_core.support.errors import OutputError
-from tvae_core.training.run_log import append_line, trim_log
+from tvae_core.training.run_folder import append_line, trim_log
 
 
 def test_a_log_ends_where_the_run_goes_on(tmp_path: Path) -> None:

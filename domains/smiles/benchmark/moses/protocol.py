@@ -25,7 +25,7 @@ from domains.smiles.benchmark.moses.chemnet import (
 )
 from domains.smiles.benchmark.moses.molecules import PROPERTIES, Features, canonical_forms, features
 from domains.smiles.benchmark.moses.reference import Reference
-from domains.smiles.parallel import CHEAP, Progress, Workers
+from tvae_core.support.workers import CHEAP, Progress, Workers
 
 Stage = Callable[[str], Progress | None]
 """Gives the progress callback of a stage that begins."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from domains.smiles.reading.readers import Account, MoleculeFile, Row, read_molecules, read_rows
 from tests.molecule_cases import CASES, RIGHT, check
-from tvae_core.support.lines import TableError
+from tvae_core.support.reading.lines import TableError
 
 
 def account_of(path: Path) -> tuple[list[Row], Account]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvae_core.support import lines as module
-from tvae_core.support.lines import TableError, TextLines
+from tvae_core.support.reading import lines as module
+from tvae_core.support.reading.lines import TableError, TextLines
 
 
 def read(folder: Path, content: bytes, name: str = "a.txt") -> TextLines:

@@ -1,4 +1,4 @@
-"""Rows of a .csv or .tsv file, as `tvae_core.support.tables` gives them.
+"""Rows of a .csv or .tsv file, as `tvae_core.support.reading.tables` gives them.
 
 The header tells what separates (comma, semicolon or tab; Excel's `sep=;` before it is obeyed). A
 table of commas or semicolons has quotes (RFC 4180); one of tabs has none, as its media type defines
@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from tvae_core.support.lines import MAX_LINE, Line, TableError, TextLines
-from tvae_core.support.tables import Row, Table
+from tvae_core.support.reading.lines import MAX_LINE, Line, TableError, TextLines
+from tvae_core.support.reading.tables import Row, Table
 
 MAX_RECORD = 1000
 """Lines of the longest row that goes over several lines, as quotes allow."""

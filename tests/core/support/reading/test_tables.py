@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tvae_core.support.lines import TableError
-from tvae_core.support.tables import Row, Table, open_table
+from tvae_core.support.reading.lines import TableError
+from tvae_core.support.reading.tables import Row, Table, open_table
 
 OPEN = "a quotation mark that is never closed"
 

@@ -1,4 +1,4 @@
-"""Rows of a .jsonl file (an object a line), as `tvae_core.support.tables` gives them."""
+"""Rows of a .jsonl file (an object a line), as `tvae_core.support.reading.tables` gives them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from tvae_core.support.lines import MAX_LINE, SHOWN, Line, TableError, TextLines
-from tvae_core.support.tables import Row, Table
+from tvae_core.support.reading.lines import MAX_LINE, SHOWN, Line, TableError, TextLines
+from tvae_core.support.reading.tables import Row, Table
 
 _JSON_ROWS = 100
 """Rows that tell which columns there are."""

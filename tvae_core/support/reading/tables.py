@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tvae_core.support.lines import TableError, check_file
+from tvae_core.support.reading.lines import TableError, check_file
 
 READER = "tables 2"
 """What a prepared set's manifest says about the reader of its rows."""
@@ -102,13 +102,13 @@ def open_table(path: Path) -> Table:
     if kind not in KINDS:
         raise TableError(f"{path} is none of {', '.join(KINDS)} (also .gz)")
     if kind == ".parquet":
-        from tvae_core.support.parquet import ParquetTable
+        from tvae_core.support.reading.parquet import ParquetTable
 
         return ParquetTable(path, packed=path.suffix.lower() == ".gz")
     if kind in (".csv", ".tsv"):
-        from tvae_core.support.delimited import DelimitedTable
+        from tvae_core.support.reading.delimited import DelimitedTable
 
         return DelimitedTable(path, kind)
-    from tvae_core.support.json_lines import JsonTable
+    from tvae_core.support.reading.json_lines import JsonTable
 
     return JsonTable(path)

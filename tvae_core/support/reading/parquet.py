@@ -1,4 +1,4 @@
-"""Rows of a .parquet file (also .parquet.gz) as `tvae_core.support.tables` gives them."""
+"""Rows of a .parquet file (also .parquet.gz) as `tvae_core.support.reading.tables` gives them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tvae_core.support.errors import FAILED
-from tvae_core.support.lines import MAX_LINE, TableError
-from tvae_core.support.tables import Row, Table
+from tvae_core.support.reading.lines import MAX_LINE, TableError
+from tvae_core.support.reading.tables import Row, Table
 
 BATCH = 256
 MAX_UNPACKED = 16 << 30

