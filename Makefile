@@ -22,6 +22,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 
 # One test process a core (at most four), each with one thread.
 TEST_JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
+# Files stay whole: fixtures of a module are made once.
+TEST_DIST   ?= loadfile
 PYTEST_ARGS ?=
 TEST_ENV := PYTHONHASHSEED=0 OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
@@ -36,11 +38,11 @@ TORCH_REQ  := $(or $(strip $(TORCH)),$(strip $(shell cat $(TORCH_USED) 2>/dev/nu
 SETUP_KEY  := $(CURDIR) [$(EXTRAS)] $(TORCH_REQ)$(if $(CONSTRAINTS), $(CONSTRAINTS) $(shell cksum <$(CONSTRAINTS)))
 export TORCH_REQ SETUP_KEY
 
-.PHONY: help setup app test check lint types lock format data browser clean distclean FORCE
+.PHONY: help setup app test test-rest test-all check lint types lock format data browser clean distclean FORCE
 
 help: ## print this list
 	@echo 'make TARGET [NAME=value ...]'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name what; do printf '  %-10s %s\n' "$$name" "$$what"; done
 
 setup: $(STAMP) ## build .venv with everything the toolkit needs (TORCH= another torch)
@@ -72,8 +74,16 @@ data: setup ## fetch, verify, split and tokenise the training data (DOMAIN=smile
 	$(PY) -m data_prep.$(DOMAIN)
 
 # --- checks --------------------------------------------------------------------------------------
-test: setup ## run the tests (PYTEST_ARGS='-k name', TEST_JOBS=2)
-	$(TEST_ENV) $(PY) -m pytest -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+PYTEST := $(TEST_ENV) $(PY) -m pytest -n $(TEST_JOBS) --dist $(TEST_DIST)
+
+test: setup ## run the tests that matter, in minutes (PYTEST_ARGS='-k name', TEST_JOBS=2)
+	TVAE_TESTS=quick $(PYTEST) -m 'not slow or essential' $(PYTEST_ARGS)
+
+test-rest: setup ## run the others: browsers, faults, fuzz, processes, README, all examples
+	$(PYTEST) -m 'slow and not essential or hypothesis' $(PYTEST_ARGS)
+
+test-all: setup ## run all of them
+	$(PYTEST) $(PYTEST_ARGS)
 
 lint: setup ## ruff: rules and formatting; import-linter: which room imports which
 	$(PY) -m ruff check .
@@ -83,7 +93,7 @@ lint: setup ## ruff: rules and formatting; import-linter: which room imports whi
 types: setup ## mypy --strict on tvae_core and domains
 	$(PY) -m mypy
 
-check: lint types test ## lint, types and tests
+check: lint types test-all ## lint, types and all tests
 
 lock: setup ## pin what .venv holds for the gate, in .ci/constraints.txt; list the licences
 	@{ echo '# Versions that the gate installs (CPython 3.11); written by `make lock`.'; \

@@ -42,9 +42,25 @@ os.environ.update(
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Seeds are hypothesis' own unless CI is set: the gate repeats itself, a developer's runs explore.
+# `make test` makes a quarter of the examples, `make test-rest` and `make test-all` all of them.
 settings.register_profile("explore", deadline=None)
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeat" if os.environ.get("CI") else "explore")
+if os.environ.get("TVAE_TESTS") == "quick":
+    settings.register_profile("quick", settings(), max_examples=25)
+    settings.load_profile("quick")
+
+REST = frozenset({"faults", "fuzz", "supply"})
+"""Folders left to `make test-rest`, but for what is marked `essential`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves whole folders and the browser to `make test-rest`."""
+    for item in items:
+        folders = set(item.path.relative_to(ROOT).parts[1:-1])
+        if REST & folders or item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.slow)
+
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost", "0.0.0.0", "::"})
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -39,6 +39,7 @@ def test_front_page_leads_to_every_app(
     assert watch.complaints == []
 
 
+@pytest.mark.essential
 def test_sample_appears_and_leads_to_a_walk(
     entry: AppEntry,
     streamlit_server: Callable[..., str],

@@ -38,6 +38,7 @@ def assert_pictures_load(page: Page) -> None:
     assert all(complete and width > 100 for complete, width in sizes)
 
 
+@pytest.mark.essential
 def test_sample_then_look_also_on_a_phone(
     app: str, browser_page: Page, watch: Watch, tmp_path: Path
 ) -> None:

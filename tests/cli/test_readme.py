@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,17 +65,34 @@ def test_there_are_commands_to_test() -> None:
     assert {"make app", "make test"} <= {line.split("#")[0].strip() for line in LINES}
 
 
+def first_samples() -> set[str]:
+    """The first line of `sample` of each domain, which stands for the others in `make test`."""
+    found: dict[str, str] = {}
+    for line in PYTHON:
+        if ".sample " in line:
+            found.setdefault(line.split()[2], line)
+    return set(found.values())
+
+
+def later(lines: list[str]) -> list[Any]:
+    """The lines as parameters; all but a line a domain are left to `make test-rest`."""
+    kept = first_samples()
+    return [line if line in kept else pytest.param(line, marks=pytest.mark.slow) for line in lines]
+
+
 NEEDS_A_RUN = (".evaluate", ".refine")
 """Commands of the README that go on from a training or need a prepared set."""
 
 
 @pytest.mark.parametrize(
     "line",
-    [
-        line
-        for line in PYTHON
-        if "data_prep" not in line and not any(verb in line for verb in NEEDS_A_RUN)
-    ],
+    later(
+        [
+            line
+            for line in PYTHON
+            if "data_prep" not in line and not any(verb in line for verb in NEEDS_A_RUN)
+        ]
+    ),
 )
 def test_command_runs(line: str, tmp_path: Path) -> None:
     found = run(small(line), tmp_path)
@@ -87,7 +105,7 @@ def test_command_runs(line: str, tmp_path: Path) -> None:
         assert found.stdout.strip()
 
 
-@pytest.mark.parametrize("line", [line for line in PYTHON if "data_prep" in line])
+@pytest.mark.parametrize("line", later([line for line in PYTHON if "data_prep" in line]))
 def test_preparation_flags_exist(line: str, tmp_path: Path) -> None:
     shown = run([*small(line)[:2], "--help"], tmp_path).stdout
     for flag in re.findall(r"--[\w-]+", line):
@@ -95,7 +113,7 @@ def test_preparation_flags_exist(line: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [line for line in PYTHON if any(verb in line for verb in NEEDS_A_RUN)]
+    "line", later([line for line in PYTHON if any(verb in line for verb in NEEDS_A_RUN)])
 )
 def test_it_says_what_it_needs(line: str, tmp_path: Path) -> None:
     found = run(small(line), tmp_path)
@@ -110,6 +128,7 @@ def test_make_targets_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+@pytest.mark.slow
 def test_python_example_runs(tmp_path: Path) -> None:
     (code,) = [block for kind, block in BLOCKS if kind == "python"]
     found = run(["-c", code], tmp_path)

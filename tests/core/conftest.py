@@ -93,8 +93,8 @@ def words() -> Callable[..., list[str]]:
     return toy_words
 
 
-@pytest.fixture(scope="session")
-def toy_tokenizer() -> PreTrainedTokenizerFast:
+def make_toy_tokenizer() -> PreTrainedTokenizerFast:
+    """A token a digit."""
     names = ["<pad>", "<bos>", "<eos>", "<mask>", *"0123456789"]
     backend = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "<mask>"))
     backend.pre_tokenizer = pre_tokenizers.Split("", "isolated")
@@ -103,6 +103,11 @@ def toy_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, clean_up_tokenization_spaces=False, **special
     )
+
+
+@pytest.fixture(scope="session")
+def toy_tokenizer() -> PreTrainedTokenizerFast:
+    return make_toy_tokenizer()
 
 
 @pytest.fixture(scope="session")
@@ -186,35 +191,38 @@ def trained_space(
     return space
 
 
+def write_toy_set(
+    folder: Path,
+    tokenizer: PreTrainedTokenizerFast,
+    splits: dict[str, list[str]],
+    domain: str = "toy",
+) -> Path:
+    """Writes texts by split as `data_prep` does."""
+    kinds = {
+        "text": datasets.Value("string"),
+        "input_ids": datasets.List(datasets.Value("int16")),
+        "length": datasets.Value("int32"),
+    }
+    tables = {}
+    for split, texts in splits.items():
+        ids = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        content = {"text": texts, "input_ids": ids, "length": [len(row) for row in ids]}
+        tables[split] = datasets.Dataset.from_dict(content, features=datasets.Features(kinds))
+    datasets.disable_progress_bars()
+    datasets.DatasetDict(tables).save_to_disk(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    manifest = {"domain": domain, "format_version": 1, "source": "toy", "seed": 0}
+    manifest["counts"] = {split: len(texts) for split, texts in splits.items()}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
 @pytest.fixture
 def prepared(tmp_path: Path, toy_tokenizer: PreTrainedTokenizerFast) -> Callable[..., Path]:
-    """`prepared(splits)`: writes a prepared set, as `data_prep` does, of texts by split."""
+    """`prepared(splits)`: writes a prepared set of texts by split."""
 
-    def write(
-        splits: dict[str, list[str]], domain: str = "toy", name: str = "data", chunk: int = 1000
-    ) -> Path:
-        folder = tmp_path / name
-        tables = {}
-        for split, texts in splits.items():
-            ids = toy_tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-            table = datasets.Dataset.from_dict(
-                {"text": texts, "input_ids": ids, "length": [len(row) for row in ids]},
-                features=datasets.Features(
-                    {
-                        "text": datasets.Value("string"),
-                        "input_ids": datasets.List(datasets.Value("int16")),
-                        "length": datasets.Value("int32"),
-                    }
-                ),
-            )
-            tables[split] = table
-        datasets.disable_progress_bars()
-        datasets.DatasetDict(tables).save_to_disk(str(folder))
-        toy_tokenizer.save_pretrained(str(folder))
-        manifest = {"domain": domain, "format_version": 1, "source": "toy", "seed": 0}
-        manifest["counts"] = {split: len(texts) for split, texts in splits.items()}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-        return folder
+    def write(splits: dict[str, list[str]], domain: str = "toy", name: str = "data") -> Path:
+        return write_toy_set(tmp_path / name, toy_tokenizer, splits, domain)
 
     return write
 

@@ -70,6 +70,7 @@ def modules_of(package: str) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", EXTRAS)
 def test_imports_with_what_its_extras_install(package: str, tmp_path: Path) -> None:
     modules = modules_of(package)

@@ -1,7 +1,6 @@
 """Kills trainings at random moments and starts them again until they are done.
 
     python -m tests.faults.kills --kills 200 --seed 0 --json kills.json
-    python -m tests.faults.kills --kills 3 --command-line     # the real command, slower
 
 A tiny model is trained once unbroken, then again and again with SIGKILL, as many runs as it takes.
 Every step anybody trained must have the unbroken run's rows and loss, every log have each line
@@ -173,20 +172,12 @@ def kill_toy(folder: Path, kills: int, seed: int, tell: Callable[[str], None]) -
 
 
 def _work(args: argparse.Namespace, folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    if not args.command_line:
-        return kill_toy(folder, args.kills, args.seed, tell)
-    from tests.faults.command_line import kill_command
-
-    return kill_command(folder, args.kills, args.seed, tell)
+    return kill_toy(folder, args.kills, args.seed, tell)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command."""
-    parser = parser_of("tests.faults.kills", __doc__, 200)
-    parser.add_argument(
-        "--command-line", action="store_true", help="`python -m domains.smiles.train`, no forks"
-    )
-    return run(parser, argv, _work)
+    return run(parser_of("tests.faults.kills", __doc__, 200), argv, _work)
 
 
 if __name__ == "__main__":

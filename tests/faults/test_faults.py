@@ -49,7 +49,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("module", "kills"), [("kills", 4), ("sampling", 3)])
 def test_killed_and_resumed_the_result_is_the_same(module: str, kills: int, tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ def start(data: Path, run: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_two_processes_killed_and_resumed(tmp_path: Path) -> None:
     data, whole, run = toy.make_data(tmp_path / "data"), tmp_path / "whole", tmp_path / "run"

@@ -8,7 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.core.conftest import RUN_FLAGS, ToyDomain, toy_words
+from tests.core.conftest import (
+    RUN_FLAGS,
+    ToyDomain,
+    make_toy_tokenizer,
+    toy_words,
+    write_toy_set,
+)
 
 MAX_STEPS = 22
 """In the middle of an epoch of four steps, and between two checkpoints and two log lines."""
@@ -25,49 +31,11 @@ FLAGS: dict[str, Any] = RUN_FLAGS | {
 }
 
 
-def make_domain() -> ToyDomain:
-    """Digit strings with a checksum, and their tokenizer."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    names = ["<pad>", "<bos>", "<eos>", "<mask>", *"0123456789"]
-    backend = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, "<mask>"))
-    backend.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    backend.decoder = decoders.Fuse()
-    special = dict(zip(("pad_token", "bos_token", "eos_token", "mask_token"), names, strict=False))
-    return ToyDomain(
-        PreTrainedTokenizerFast(
-            tokenizer_object=backend, clean_up_tokenization_spaces=False, **special
-        )
-    )
-
-
 def make_data(folder: Path) -> Path:
-    """A prepared set of forty strings, as `data_prep` writes one."""
-    import datasets
-
-    texts, domain = toy_words(50), make_domain()
-    tables = {}
-    for split, part in {
-        "train": texts[:40],
-        "validation": texts[40:],
-        "test": texts[45:],
-    }.items():
-        ids = [[int(c) + 4 for c in text] for text in part]
-        kinds = {
-            "text": datasets.Value("string"),
-            "input_ids": datasets.List(datasets.Value("int16")),
-            "length": datasets.Value("int32"),
-        }
-        content = {"text": part, "input_ids": ids, "length": [len(row) for row in ids]}
-        tables[split] = datasets.Dataset.from_dict(content, features=datasets.Features(kinds))
-    datasets.disable_progress_bars()
-    datasets.DatasetDict(tables).save_to_disk(str(folder))
-    domain.tokenizer().save_pretrained(str(folder))
-    (folder / "manifest.json").write_text(
-        json.dumps({"domain": "toy", "format_version": 1, "source": "toy", "seed": 0})
-    )
-    return folder
+    """A prepared set of forty strings."""
+    texts = toy_words(50)
+    splits = {"train": texts[:40], "validation": texts[40:], "test": texts[45:]}
+    return write_toy_set(folder, make_toy_tokenizer(), splits)
 
 
 def record_steps(file: Path) -> None:
@@ -105,7 +73,7 @@ def train(data: Path, run: Path, **flags: Any) -> int:
     given = FLAGS | {"data": str(data), "output": str(run)} | flags
 
     def command() -> int:
-        real_train(make_domain(), merge([], [], given), model_card)
+        real_train(ToyDomain(make_toy_tokenizer()), merge([], [], given), model_card)
         return 0
 
     return run_command("train", command)

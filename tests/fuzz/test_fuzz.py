@@ -37,6 +37,7 @@ def test_seeds_are_good(name: str, tmp_path: Path) -> None:
     assert "accepted" in [kind for kind, _ in told], told
 
 
+@pytest.mark.essential
 @pytest.mark.parametrize("path", KEPT, ids=[path.name for path in KEPT])
 def test_what_crashed_once_is_refused_now(path: Path, tmp_path: Path) -> None:
     target = KNOWN[path.name.rpartition("-")[0]]
@@ -59,7 +60,6 @@ def test_a_million_inputs_are_shared_out() -> None:
     assert min(shares.values()) > 1000
 
 
-@pytest.mark.slow
 def test_the_harness_survives_crashes_deaths_and_hangs(tmp_path: Path) -> None:
     count = run_target(SELF_TEST, 9, seed=63)
     inputs = [SELF_TEST.input(63, n, [b"good"]) for n in range(9)]

@@ -55,7 +55,6 @@ def test_every_package_declares_a_licence_that_is_listed() -> None:
     assert not [name for name in needed if licence(name) == "not declared"]
 
 
-@pytest.mark.slow
 def test_the_wheel_holds_code_presets_and_bundles(tmp_path: Path) -> None:
     """Built from the tracked files alone, as from a clean clone."""
     tracked = subprocess.run(

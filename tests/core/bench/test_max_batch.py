@@ -101,6 +101,7 @@ def test_it_fits_and_one_more_does_not(
         assert found.memory.peak <= limit
 
 
+@pytest.mark.slow
 def test_a_small_model() -> None:
     config = TVAEConfig(vocab_size=100, max_length=40, **SMALL)
     room = 6 * 2**20
@@ -125,6 +126,7 @@ def test_command(tiny_flags: list[str], capsys: pytest.CaptureFixture[str], tmp_
     assert 0.0025 * GIB < peak["value"] <= 0.003 * GIB
 
 
+@pytest.mark.slow
 def test_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -106,13 +106,17 @@ def test_storages_count_once_and_until_freed() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
-        {"gradient_checkpoint_encoder": True, "decoder_grad_chk_pnt_rate": 3},
-        {"optimizer": "adafactor"},
-        {"optimizer": "muon"},
-        {"precision": "fp32"},
+        pytest.param({}, id="plain"),
+        *(
+            pytest.param(settings, marks=pytest.mark.slow)
+            for settings in (
+                {"gradient_checkpoint_encoder": True, "decoder_grad_chk_pnt_rate": 3},
+                {"optimizer": "adafactor"},
+                {"optimizer": "muon"},
+                {"precision": "fp32"},
+            )
+        ),
     ],
-    ids=["plain", "checkpointed", "adafactor", "muon", "fp32"],
 )
 def test_same_bytes_as_the_tracker_of_torch(settings: dict[str, Any]) -> None:
     window = 0 if settings else 16
@@ -174,6 +178,7 @@ def test_parts_of_the_peak() -> None:
     assert large.describe().startswith("activations ")
 
 
+@pytest.mark.slow
 def test_what_settings_change() -> None:
     def peak(**settings: Any) -> StepMemory:
         return StepMeter(config(), TrainSettings(**settings), 70).measure(64)

@@ -39,6 +39,7 @@ def test_target_is_for_windows() -> None:
     assert "met" not in exponent_table(records, windowed=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["train", "generate"])
 def test_from_the_command_line(
     what: str, tiny_flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]

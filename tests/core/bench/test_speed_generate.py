@@ -19,6 +19,7 @@ from tvae_core.bench.speed_generate import (
 from tvae_core.model.config import TVAEConfig
 
 
+@pytest.mark.slow
 def test_each_precision_over_each_baseline(
     tiny_flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,7 @@ def records_of(path: Path) -> dict[tuple[str, str], dict[str, object]]:
     return {(r["name"], r["unit"]): r for r in json.loads(path.read_text())}
 
 
+@pytest.mark.slow
 def test_random_rows(
     tiny_flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -40,6 +41,7 @@ def test_random_rows(
     assert "4 rows of 10 tokens" in shown
 
 
+@pytest.mark.slow
 def test_real_rows_say_what_padding_costs(
     tiny_flags: list[str],
     tmp_path: Path,

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tvae_core.cli.options import with_values
 from tvae_core.domain_commands import DomainCommands
 from tvae_core.rows import check_output, item_rows, write_rows
@@ -56,7 +57,7 @@ def read(path: Path) -> tuple[list[str], Any]:
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 @example(texts=ODD)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_text_comes_back(
     ending: str, texts: list[str], tmp_path: Path, commands: DomainCommands
 ) -> None:

@@ -6,10 +6,11 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
+from tests.examples import examples
 from tvae_core.data.byte_pair import (
     ALPHABET,
     BASE_SIZE,
@@ -44,7 +45,7 @@ def tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 @example(" a  b \n\t\r\x00\x7f\u2028")
 @example("\ue000\uf8ff\U0010ffff")
 @example("\u0120\u010a\u0143\u00a1\u00ad é 日本 e\u0301 ﬁ")
-@settings(deadline=None, max_examples=200)
+@examples(200)
 def test_any_text_survives(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     ids = tokenizer(text).input_ids
     assert all(4 <= index < len(tokenizer) for index in ids)
@@ -54,7 +55,7 @@ def test_any_text_survives(tokenizer: PreTrainedTokenizerFast, text: str) -> Non
 
 
 @given(st.lists(st.text(max_size=12) | st.sampled_from([*SYMBOLS, *NAMES]), max_size=6))
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_many_texts_are_encoded_as_the_tokenizer_does(
     tokenizer: PreTrainedTokenizerFast, parts: list[str]
 ) -> None:
@@ -76,7 +77,7 @@ def test_a_symbol_is_one_token(symbol: str, tokenizer: PreTrainedTokenizerFast) 
 @given(st.lists(st.text(alphabet="abc", min_size=2, max_size=5), min_size=1, max_size=6))
 @example(["zcd", "cd"])
 @example(["abcd", "bcd", "cd", "d" * 5])
-@settings(deadline=None, max_examples=100)
+@examples(100)
 def test_symbols_that_overlap_are_one_token_each(symbols: list[str]) -> None:
     size = BASE_SIZE + len({a + b for a, b in symbol_merges(symbols)})
     found = build_byte_pair(["x"], size, symbols=symbols)

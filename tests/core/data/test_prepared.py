@@ -10,9 +10,10 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tvae_core.data.batches import BucketBatchSampler, collate, pad_rows, padding_share
 from tvae_core.data.prepared import PreparedSet, TokenRows
 from tvae_core.support.errors import PreparedSetError
@@ -73,7 +74,7 @@ def test_padding_and_collation() -> None:
     assert pad_rows([torch.tensor([], dtype=torch.long)]).shape == (1, 1)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     n=st.integers(1, 200),
     batch_size=st.integers(1, 40),

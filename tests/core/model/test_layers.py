@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from tests.examples import examples
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.encoder import FunnelEncoder, pool_pairs
 from tvae_core.model.fused import _rotate_
@@ -169,7 +170,7 @@ def funnel_model(tiny_model: Callable[..., TransformerVAE]) -> TransformerVAE:
     return tiny_model(encoder_blocks=(1, 1, 1))
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(
     lengths=st.lists(st.integers(1, 20), min_size=1, max_size=6),
     extra=st.integers(0, 5),

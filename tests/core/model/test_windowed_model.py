@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.examples import examples
 from tvae_core.decoding.generate import decode_latents
 from tvae_core.model.vae import TransformerVAE
 from tvae_core.model.windows import ring_positions
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     size=st.integers(2, 20),
     overlap=st.integers(0, 20),

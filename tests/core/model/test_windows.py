@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention.flex_attention import create_mask, flex_attention
 
 import tvae_core.model.windows as windows_module
+from tests.examples import examples
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.layers import _product, fused_attention
 from tvae_core.model.windows import (
@@ -71,7 +72,7 @@ def test_every_other_layer_is_shifted_by_half_a_window(
     assert layer_windows(tiny_config(), 1) is None
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     windows=windows_of_any_kind,
     length=st.integers(1, 40),
@@ -96,7 +97,7 @@ def test_blocked_causal_attention_is_masked_attention(
     )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     windows=windows_of_any_kind,
     lengths=st.lists(st.integers(1, 30), min_size=1, max_size=3),
@@ -129,7 +130,7 @@ def test_blocked_band_attention_is_masked_attention(
     )
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(windows=windows_of_any_kind, length=st.integers(1, 20), ratio=st.sampled_from([1, 2]))
 def test_the_flex_rules_are_the_masks(windows: Windows, length: int, ratio: int) -> None:
     causal = create_mask(causal_rule(windows), 1, 1, length, length, device="cpu")

@@ -34,6 +34,7 @@ def run(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "muon_wide"])
 def test_two_processes_train_as_one_does(optimizer: str, tmp_path: Path) -> None:
     """All in fp64, Muon's Newton-Schulz iteration (`muon_wide`), too.

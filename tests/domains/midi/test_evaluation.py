@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from domains.midi.evaluation import measure
 from domains.midi.examples import EXAMPLES
@@ -16,6 +16,7 @@ from domains.midi.scoring.mixing import can_mix, mixed, walk_numbers
 from domains.midi.scoring.overlap import overlapping_area, overlaps
 from domains.midi.scoring.scores import SCORES
 from tests.domains.midi.tunes import scores
+from tests.examples import examples
 from tvae_core.evaluation.evaluate import Plan
 from tvae_core.space import LatentSpace
 
@@ -84,7 +85,7 @@ def test_a_mixture_goes_from_one_end_to_the_other() -> None:
     assert middle not in (start, end)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(scores(), scores())
 def test_mixtures_are_tunes(a: Score, b: Score) -> None:
     if not can_mix(a, b):

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rdkit import Chem
 
@@ -15,6 +15,7 @@ from domains.smiles.chem.molecule import MAX_LENGTH, parse, quiet
 from domains.smiles.chem.syntax import ELEMENTS, Problem, scan
 from domains.smiles.chem.tokenizer import build_tokenizer
 from domains.smiles.domain import EXAMPLES
+from tests.examples import examples
 from tvae_core.domain import Domain, DomainError
 
 DOMAIN = SmilesDomain()
@@ -205,7 +206,7 @@ def test_threads_agree() -> None:
     assert answers == [alone] * 4
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(st.text(max_size=30), max_size=5))
 def test_check_never_raises_on_any_text(texts: list[str]) -> None:
     verdicts = DOMAIN.check(texts)
@@ -226,7 +227,7 @@ def mutants(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(mutants())
 def test_verdicts_agree_with_rdkit_and_are_explained(text: str) -> None:
     found = parse(text)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domains.midi.items import read_excerpt, read_item
 from domains.midi.notation import format_score, parse_score
 from domains.midi.reading import Reading, read_file, read_music
 from tests.domains.midi.reading import compare_abc2midi
+from tests.examples import examples
 from tvae_core.domain import DomainError
 
 CASES = Path(__file__).parents[3] / "cases" / "music"
@@ -346,7 +347,7 @@ _SYMBOLS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @example(["(&", "|", "&)"])
 @example(["[1"])
 @given(st.lists(_SYMBOLS, max_size=60))

@@ -9,7 +9,7 @@ from pathlib import Path
 import music21
 import pytest
 import symusic
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domains.midi.notation import Event, Score, format_score, parse_score
@@ -17,6 +17,7 @@ from domains.midi.reading import MAX_BYTES, read_file, read_music
 from domains.midi.reading.bars import RawBar, RawNote, from_notes, stretches
 from domains.midi.reading.midi.piece import bars_until
 from domains.midi.writing.writers import to_midi, to_musicxml
+from tests.examples import examples
 from tvae_core.domain import DomainError
 
 CORPUS = Path(music21.__file__).parent / "corpus"
@@ -123,7 +124,7 @@ def trimmed(score: Score) -> Score:
     return score.excerpt(0, sum(bar.start < end for bar in score.bars))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(scores)
 def test_midi_on_the_grid_comes_back_exactly(score: Score) -> None:
     assume(len(trimmed(score).metres) > 1)
@@ -212,7 +213,7 @@ def test_what_is_said_of_bad_files(data: bytes | str, name: str, reason: str) ->
     assert reason in refused(data, name)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.data())
 def test_damaged_midi_is_read_or_refused(data: st.DataObject) -> None:
     raw = bytearray(midi(*[(i * 240, 240, 60 + i) for i in range(12)]).dumps_midi())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domains.midi.notation import format_score
@@ -23,6 +23,7 @@ from tests.domains.midi.reading.midi_files import (
     on,
     track,
 )
+from tests.examples import examples
 from tvae_core.domain import DomainError
 
 CASES = Path(__file__).parents[3] / "cases" / "music"
@@ -164,7 +165,7 @@ def test_notes_struck_twice_are_told() -> None:
     assert piece.told == ("1 note struck twice at once, read as one",)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.binary(max_size=200))
 def test_any_bytes_of_a_track_are_read_or_refused(body: bytes) -> None:
     data = midi_file(b"MTrk" + len(body).to_bytes(4, "big") + body)

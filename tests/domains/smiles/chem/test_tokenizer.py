@@ -16,6 +16,7 @@ from domains.smiles.chem.tokenizer import (
     encode_many,
     load_tokenizer,
 )
+from tests.examples import examples
 from tvae_core.data.byte_pair import ALPHABET, ESCAPE
 
 PARTS = ["C", "c1ccccc1", "Cl", "Br", "[nH]1cccc1", "[C@@H](C)", "[C@H](N)", "C(=O)[O-]", "[NH3+]"]
@@ -60,13 +61,13 @@ def assert_lossless(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
 @example(" C  C \n\t\r\x00\x7f")
 @example("\ue000\uf8ff\U0010ffff")
 @example("\u0120\u010a\u0143\u00a1\u00ad é 日本 e\u0301 ﬁ")
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_text_survives(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     assert_lossless(tokenizer, text)
 
 
 @given(st.text(alphabet="CNOSFclBrnos[]()@H+-=#%0123456789/\\.*:$~>"))
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_anything_like_smiles_survives(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     assert_lossless(tokenizer, text)
 
