@@ -60,7 +60,8 @@ from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepa
 from data_prep.tokenise import use_threads
 from domains.headlines.text import MAX_CHARACTERS
 from tvae_core.data.byte_pair import BASE_SIZE, build_byte_pair, encode_many
-from tvae_core.support.reading.tables import READER, Table, open_table
+from tvae_core.support.reading.rows import Table
+from tvae_core.support.reading.tables import READER, open_table
 
 TOKENIZER_SAMPLE = 60_000
 """Most headlines that the tokenizer is learned from; with 137,000 it is no better (12.13 tokens a

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tvae_core.search.archive import Archive
-from tvae_core.search.types import FloatArray
+from tvae_core.search.types import FloatArray, generator
 
 METHODS = ("evolve", "cma", "turbo", "random")
 """The methods; the first is the default."""
@@ -36,11 +36,6 @@ class Strategy(Protocol):
     def tell(self, codes: FloatArray, ranks: FloatArray) -> None:
         """How the codes asked for ranked: `(batch_size,)`, higher is better, ties equal."""
         ...
-
-
-def generator(seed: int, generation: int) -> np.random.Generator:
-    """The random numbers of one generation of a search."""
-    return np.random.default_rng([seed % 2**63, generation])
 
 
 def _rescaled(scale: float, archive: Archive) -> float:
