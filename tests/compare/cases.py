@@ -84,7 +84,8 @@ DOMAINS = {
         targets=("symmetry", "-height"),
         bad_item="11",
         preset="mnist_shipped",
-        prepare="--input own/images-idx3-ubyte --labels own/labels-idx1-ubyte --greys 4",
+        prepare="--input own/images-idx3-ubyte --labels own/labels-idx1-ubyte --greys 4 "
+        "--merges 256 --orientations down",
         endings=(*TABLES, "png"),
     ),
 }
