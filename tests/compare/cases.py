@@ -101,7 +101,7 @@ def left_before(name: str) -> list[Line]:
     """What the older checkout leaves: a set, a run with its bundle, a search, a stopped job."""
     domain, folder = DOMAINS[name], f"domains.{name}"
     search = [f"--target={domain.target}", *shlex.split("--budget 12 --batch-size 4 --seed 3")]
-    training = f"{domain.preset} {TINY} --data left/data --output left/run"
+    training = f"{domain.preset} {TINY} --final quick --data left/data --output left/run"
     lines = {
         "left_set": module(f"data_prep.{name}", f"{domain.prepare} --seed 1 --out left/data"),
         "left_run": module(f"{folder}.train", training),
@@ -296,7 +296,7 @@ def continued(name: str, domain: Domain) -> dict[str, Line]:
         "train": module(f"{folder}.train", f"{training} --data left/data --output run"),
         "train_resumed": module(
             f"{folder}.train",
-            f"{training} --data left/data --output left/run",
+            f"{training} --final quick --data left/data --output left/run",
             removes=["left/run/checkpoint-6", "left/run/bundle"],
         ),
         "search_continued": module(
