@@ -288,7 +288,7 @@ def go(
         given = {key: value for key, value in given.items() if value is not None}
         with monkeypatch.context() as patch:
             if not report:
-                patch.setattr("tvae_core.train.write_run_report", lambda folder, *_: folder)
+                patch.setattr("tvae_core.training.run.write_run_report", lambda folder, *_: folder)
             return train(toy, merge([], [], given), model_card)
 
     return run
