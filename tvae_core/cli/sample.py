@@ -19,7 +19,7 @@ from tvae_core.cli.options import (
     sampling_of,
     with_values,
 )
-from tvae_core.cli.parser import positive_int
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.decoding.generate import BATCH
 from tvae_core.domain_commands import DomainCommands
 from tvae_core.model.prior import PRIORS
