@@ -121,7 +121,6 @@ SPEC = Spec(
         ends=(EXAMPLES["lidocaine"], EXAMPLES["metoprolol"]),
         label="SMILES",
         key="smiles",
-        help="A molecule as SMILES.",
         longest=MAX_LENGTH,
         in_address=True,
         desk=sketcher,

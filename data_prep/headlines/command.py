@@ -59,7 +59,8 @@ from data_prep.prepared import Items, Rejected, split_rows, summary, write_prepa
 from data_prep.tokenise import use_threads
 from domains.headlines.text import MAX_CHARACTERS
 from tvae_core.data.byte_pair import BASE_SIZE, build_byte_pair, encode_many
-from tvae_core.support.reading.tables import READER, Table, open_table
+from tvae_core.support.reading.rows import Table
+from tvae_core.support.reading.tables import READER, open_table
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from data_prep.common import BAD_USAGE, PrepError
 from data_prep.prepared import SHOWN_REJECTED, Rejected, tell_rejected
 from domains.headlines.text import Problem, read
-from tvae_core.support.reading.tables import Row, Table
+from tvae_core.support.reading.rows import Row, Table
 
 SHOWN_TEXT = 200
 MAX_LABEL = 100

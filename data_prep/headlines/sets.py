@@ -9,7 +9,7 @@ from typing import Any
 
 from data_prep.common import PrepError
 from tvae_core.support.reading.parquet import row_of, text_values
-from tvae_core.support.reading.tables import Row, Table
+from tvae_core.support.reading.rows import Row, Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from domains.mnist.scores import digit_or_none, score_all
+from domains.mnist.pictures.text import digit_or_none
+from domains.mnist.scores import score_all
 
 ENOUGH = 0.95
 """Share of pixels that come back as they were, from which a loss is too slight to tell."""

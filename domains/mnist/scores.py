@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from domains.mnist.pictures.images import COMMON_SIDE, pool, resample
-from domains.mnist.pictures.text import LEVELS, LIT, Levels, text_to_array
-from tvae_core.domain import DomainError, FloatArray
+from domains.mnist.pictures.text import LEVELS, LIT, Levels, digit_or_none
+from tvae_core.domain import FloatArray
 
 SCORES = {
     "digit": "the label that the classifier reads, 0 to 9",
@@ -31,14 +31,6 @@ SCORES = {
 Mask = npt.NDArray[np.bool_]
 
 _CHUNK = 2048
-
-
-def digit_or_none(text: str) -> Levels | None:
-    """The array of a text, None if it is no digit."""
-    try:
-        return text_to_array(text)
-    except DomainError:
-        return None
 
 
 def score_all(texts: Sequence[str]) -> dict[str, FloatArray]:

@@ -97,15 +97,13 @@ def load_reference(bundle: Path) -> Distributions | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command."""
-    from domains.smiles.domain import BUNDLE
-
     parser = CommandParser(prog="python -m domains.smiles.reference", description=__doc__)
     parser.add_argument(
         "bundle",
         nargs="?",
         metavar="CKPT",
         type=Path,
-        default=BUNDLE,
+        default=Path(__file__).with_name("bundle"),
         help="bundle folder (default: the one that ships with the domain)",
     )
     parser.add_argument("--data", type=Path, default=Path("data/smiles"), help="prepared set")

@@ -63,6 +63,9 @@ def told(name: str, old: Side, new: Side, quick: bool, match: str) -> int:
         if found:
             print(f"{name}  {key}: different")
             print("".join(f"    {row}\n" for row in found), end="")
+    failed = [key for key in names if old.code(key) and not key.startswith("bad_")]
+    if failed:
+        print(f"{name}: in {old.root} too, these fail: {', '.join(failed)}")
     lines_apart = sum(map(bool, rows.values()))
     counts = f"{len(rows) - lines_apart} of {len(rows)} lines equal"
     total = len(old.files() | new.files())
@@ -90,6 +93,9 @@ def ran(root: Path, name: str, quick: bool, cache: Path, left: Path | None) -> S
     print(f"{name}: running {len(plan[1])} lines in {root}", file=sys.stderr, flush=True)
     if left is None:
         started(side, name, [] if quick else plan[0])
+        for line in [] if quick else plan[0]:
+            if side.code(line["name"]) and "killed" not in line:
+                raise SystemExit(f"{name} {line['name']} failed: {side.told(line['name'])[-500:]}")
         left = folder / "left"
         left.mkdir()
         if not quick:

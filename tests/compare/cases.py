@@ -84,7 +84,8 @@ DOMAINS = {
         targets=("symmetry", "-height"),
         bad_item="11",
         preset="mnist_shipped",
-        prepare="--input own/images-idx3-ubyte --labels own/labels-idx1-ubyte --greys 4",
+        prepare="--input own/images-idx3-ubyte --labels own/labels-idx1-ubyte --greys 4 "
+        "--merges 256 --orientations down",
         endings=(*TABLES, "png"),
     ),
 }
@@ -100,7 +101,7 @@ def left_before(name: str) -> list[Line]:
     """What the older checkout leaves: a set, a run with its bundle, a search, a stopped job."""
     domain, folder = DOMAINS[name], f"domains.{name}"
     search = [f"--target={domain.target}", *shlex.split("--budget 12 --batch-size 4 --seed 3")]
-    training = f"{domain.preset} {TINY} --data left/data --output left/run"
+    training = f"{domain.preset} {TINY} --final quick --data left/data --output left/run"
     lines = {
         "left_set": module(f"data_prep.{name}", f"{domain.prepare} --seed 1 --out left/data"),
         "left_run": module(f"{folder}.train", training),
@@ -295,7 +296,7 @@ def continued(name: str, domain: Domain) -> dict[str, Line]:
         "train": module(f"{folder}.train", f"{training} --data left/data --output run"),
         "train_resumed": module(
             f"{folder}.train",
-            f"{training} --data left/data --output left/run",
+            f"{training} --final quick --data left/data --output left/run",
             removes=["left/run/checkpoint-6", "left/run/bundle"],
         ),
         "search_continued": module(

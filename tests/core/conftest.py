@@ -268,7 +268,10 @@ def go(
     toy: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Any]:
-    """`go(folder, **flags)`: a run on forty strings, evaluated at few settings."""
+    """`go(folder, **flags)`: a run on forty strings, evaluated at few settings.
+
+    Without its report, whose pictures are half the work of such a run, unless `report` is true.
+    """
     from tvae_core.evaluation.evaluate import evaluate
     from tvae_core.evaluation.tables import model_card
     from tvae_core.training.presets import merge
@@ -280,9 +283,12 @@ def go(
     texts = words(50)
     data = prepared({"train": texts[:40], "validation": texts[40:], "test": texts[45:]})
 
-    def run(folder: str, data: Path = data, **flags: Any) -> Any:
+    def run(folder: str, data: Path = data, report: bool = False, **flags: Any) -> Any:
         given = RUN_FLAGS | {"data": str(data), "output": str(data.parent / folder)} | flags
         given = {key: value for key, value in given.items() if value is not None}
-        return train(toy, merge([], [], given), model_card)
+        with monkeypatch.context() as patch:
+            if not report:
+                patch.setattr("tvae_core.training.run.write_run_report", lambda folder, *_: folder)
+            return train(toy, merge([], [], given), model_card)
 
     return run

@@ -130,9 +130,9 @@ def check_drawing(args: argparse.Namespace) -> None:
     Raises:
         ValueError: for settings out of range.
     """
-    heat, nucleus = args.temperature or 0.0, 1.0 if args.top_p is None else args.top_p
-    check_sampling(heat, nucleus)
-    check_search(args, heat)
+    temperature = args.temperature or 0.0
+    check_sampling(temperature, 1.0 if args.top_p is None else args.top_p)
+    check_search(args, temperature)
 
 
 def sampling_of(space: LatentSpace, args: argparse.Namespace) -> Decoding:

@@ -20,7 +20,7 @@ from tvae_core.cli.options import (
     sampling_of,
     with_values,
 )
-from tvae_core.cli.parser import positive_int
+from tvae_core.cli.parser import CommandParser, positive_int
 from tvae_core.decoding.ranges import BATCH
 from tvae_core.domain_commands import DomainCommands
 from tvae_core.rows import (
@@ -57,10 +57,11 @@ backslashes are doubled.
 
 Any of the flags of long runs makes one: over all cores in bounded memory, the {unit}s in the order
 they were drawn (or the best --top K), its parts kept in OUT.parts/ until all are there, so that
---resume goes on with a run that was stopped.
+--resume goes on with a run that was stopped.{large}
 
 Scores: {scores}.
 """
+_LARGE = " More than {n:,} samples to a file make one, too."
 
 
 def sample_command(commands: DomainCommands, argv: Sequence[str] | None = None) -> int:
@@ -127,9 +128,10 @@ def _targets(args: argparse.Namespace, commands: DomainCommands) -> dict[str, fl
     return wanted
 
 
-def _parser(commands: DomainCommands, hooks: Sampling) -> Any:
+def _parser(commands: DomainCommands, hooks: Sampling) -> CommandParser:
     scores = ", ".join(hooks.nameable())
-    about = _ABOUT.format(unit=commands.unit, most=MOST_SHOWN, scores=scores)
+    large = "" if hooks.long_from is None else _LARGE.format(n=hooks.long_from)
+    about = _ABOUT.format(unit=commands.unit, most=MOST_SHOWN, scores=scores, large=large)
     parser = parser_for(commands, "sample", about)
     add_space_arguments(parser, commands)
     parser.add_argument("-n", "--n", type=positive_int, default=100, help="samples (default 100)")
@@ -139,6 +141,13 @@ def _parser(commands: DomainCommands, hooks: Sampling) -> Any:
     parser.add_argument("--batch-size", type=positive_int, default=BATCH)
     parser.add_argument("--raw", action="store_true", help="every text as it came, one a line")
     add_output_arguments(parser, commands)
+    _add_funnel_arguments(parser, commands, hooks)
+    _add_target_arguments(parser, commands)
+    add_long_arguments(parser)
+    return parser
+
+
+def _add_funnel_arguments(parser: CommandParser, commands: DomainCommands, hooks: Sampling) -> None:
     group = parser.add_argument_group("funnel")
     group.add_argument("--min", nargs="+", action="extend", default=[], metavar="SCORE=X")
     group.add_argument("--max", nargs="+", action="extend", default=[], metavar="SCORE=X")
@@ -156,6 +165,9 @@ def _parser(commands: DomainCommands, hooks: Sampling) -> Any:
         metavar="K",
         help=f"add the share of K noisy re-decodings that give the same {commands.unit}",
     )
+
+
+def _add_target_arguments(parser: CommandParser, commands: DomainCommands) -> None:
     group = parser.add_argument_group("conditional sampling")
     group.add_argument(
         "--target-property",
@@ -172,8 +184,6 @@ def _parser(commands: DomainCommands, hooks: Sampling) -> Any:
         metavar="N",
         help="prior samples scored to find codes from",
     )
-    add_long_arguments(parser)
-    return parser
 
 
 def _check_files(args: argparse.Namespace, commands: DomainCommands) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tvae_core.evaluation.plots import plot_format
 from tvae_core.search.types import Call
 from tvae_core.support.files import write_whole
+from tvae_core.support.table import shown, text_table
 from tvae_core.support.words import one_line
 
 if TYPE_CHECKING:
@@ -49,21 +50,15 @@ def table(
     names = list(calls[0].values)
     if names != [*names[:1]] or not math.isclose(calls[0].score, calls[0].values[names[0]]):
         names = ["score", *names]
-    heads = ["call", *names]
-    wide = [max(len(head), 8) for head in heads]
-    lines = ["  ".join(f"{h:>{w}}" for h, w in zip(heads, wide, strict=True)) + f"  {head or unit}"]
+    rows = [["call", *names, head or unit]]
     for call in calls[:most]:
         parts = {"score": call.score} | call.values
-        cells = [str(call.number), *(_shown(parts[name]) for name in names)]
-        row = "  ".join(f"{c:>{w}}" for c, w in zip(cells, wide, strict=True))
-        lines.append(f"{row}  {show(call.text)}")
+        values = (shown(float(parts[name]), ".4g") for name in names)
+        rows.append([str(call.number), *values, show(call.text)])
+    lines = [text_table(rows, ">" * (1 + len(names)) + "-", widths=8)]
     if len(calls) > most:
         lines.append(f"... and {len(calls) - most:,} more; -o FILE writes them all")
     return "\n".join(lines)
-
-
-def _shown(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4g}"
 
 
 def summary(search: Search, targets: Sequence[str], show: Callable[[str], str] = one_line) -> str:

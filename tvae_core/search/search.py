@@ -28,8 +28,8 @@ from tvae_core.domain import DomainError
 from tvae_core.search.archive import Archive, Scoring
 from tvae_core.search.ranking import draw_weights, pareto_front
 from tvae_core.search.state import read_state, write_state
-from tvae_core.search.strategies import DECODES, METHODS, generator, make_strategy
-from tvae_core.search.types import Call, FloatArray, Generation, Objective, Scored
+from tvae_core.search.strategies import DECODES, METHODS, make_strategy
+from tvae_core.search.types import Call, FloatArray, Generation, Objective, Scored, generator
 from tvae_core.space.space import LatentSpace
 
 __all__ = ["DECODES", "METHODS", "Call", "Objective", "Scored", "Search"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from tvae_core.search.types import FloatArray
+from tvae_core.search.types import FloatArray, generator
 
 if TYPE_CHECKING:
     from tvae_core.search.archive import Archive
@@ -40,11 +40,6 @@ class Strategy(Protocol):
     def tell(self, codes: FloatArray, ranks: FloatArray) -> None:
         """How the codes asked for ranked: `(batch_size,)`, higher is better, ties equal."""
         ...
-
-
-def generator(seed: int, generation: int) -> np.random.Generator:
-    """The random numbers of one generation of a search."""
-    return np.random.default_rng([seed % 2**63, generation])
 
 
 def _rescaled(scale: float, archive: Archive) -> float:

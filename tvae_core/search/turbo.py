@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from tvae_core.search.archive import Archive
-from tvae_core.search.strategies import generator
-from tvae_core.search.types import FloatArray
+from tvae_core.search.types import FloatArray, generator
 
 LONGEST, SHORTEST = 1.6, 0.5**7
 """Largest and smallest side of the box, as shares of the first."""

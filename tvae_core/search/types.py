@@ -119,3 +119,8 @@ def calls_of(
         )
         for i, number in enumerate(numbers)
     ]
+
+
+def generator(seed: int, generation: int) -> np.random.Generator:
+    """The random numbers of one generation of a search."""
+    return np.random.default_rng([seed % 2**63, generation])

@@ -332,13 +332,14 @@ class LatentSpace(Codec):
             ValueError: for settings out of range.
         """
         auto = isinstance(fidelity, str)
-        heat, nucleus = self.defaults["sample_temperature"], self.defaults["sample_top_p"]
-        if auto:
-            heat, nucleus = 0.0, 1.0
+        if temperature is None:
+            temperature = 0.0 if auto else self.defaults["sample_temperature"]
+        if top_p is None:
+            top_p = 1.0 if auto else self.defaults["sample_top_p"]
         return Decoding(
             fidelity if isinstance(fidelity, str) else self._setting(fidelity),
-            heat if temperature is None else temperature,
-            nucleus if top_p is None else top_p,
+            temperature,
+            top_p,
             beams=self.sample_beams,
             seed=seed,
             batch_size=batch_size,

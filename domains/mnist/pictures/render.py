@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from domains.mnist.pictures.text import LEVELS, Levels, text_to_array
-from domains.mnist.scores import digit_or_none
+from domains.mnist.pictures.text import LEVELS, Levels, digit_or_none, text_to_array
 from tvae_core.cells import Written, is_none
 from tvae_core.support.files import json_text, write_whole
 

@@ -173,3 +173,11 @@ def _explain_pixels(row: str, label: int, side: int, number: int, start: int) ->
     count = (len(row) - label) // 2
     if count != side or (len(row) - label) % 2:
         raise DomainError(f"row {number:02d} has {count} pixels, not {side}", start + len(row))
+
+
+def digit_or_none(text: str) -> Levels | None:
+    """The array of a text, None if it is no digit."""
+    try:
+        return text_to_array(text)
+    except DomainError:
+        return None

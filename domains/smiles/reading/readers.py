@@ -26,7 +26,8 @@ from domains.smiles.reading.mol_block import read_block
 from domains.smiles.reading.sdf import SdfRecords
 from domains.smiles.reading.texts import Change, Found, read_smiles, str_problem
 from tvae_core.support.reading.lines import MAX_LINE, TableError, TextLines
-from tvae_core.support.reading.tables import KINDS, Table, kind_of, open_table
+from tvae_core.support.reading.rows import Table
+from tvae_core.support.reading.tables import KINDS, kind_of, open_table
 from tvae_core.support.workers import CHEAP, Progress, Workers
 
 __all__ = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,13 @@ def read(path: Path) -> tuple[list[str], Any]:
     if path.suffix == ".parquet":
         found = pq.read_table(path)
         return found["text"].to_pylist(), json.loads(found.schema.metadata[b"provenance"])
-    if path.suffix == ".jsonl":
+    if path.suffix == ".json":
+        whole = json.loads(path.read_bytes())
+        return [row["text"] for row in whole["sums"]], whole["provenance"]
+    if path.suffix == ".gz":
+        with gzip.open(path, "rt", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    elif path.suffix == ".jsonl":
         rows = [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
     else:
         with path.open(newline="", encoding="utf-8") as file:
@@ -54,7 +61,7 @@ def read(path: Path) -> tuple[list[str], Any]:
     return [row["text"] for row in rows], told if isinstance(told, dict) else json.loads(told)
 
 
-@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "json", "parquet", "csv.gz"])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 @example(texts=ODD)
 @examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -98,7 +105,7 @@ def test_what_is_not_known_is_empty_and_files_replace_each_other(
 
 
 def test_places_that_cannot_be_written(tmp_path: Path, commands: DomainCommands) -> None:
-    with pytest.raises(ValueError, match=r"unknown file ending; .*\.parquet, \.sheet$"):
+    with pytest.raises(ValueError, match=r"unknown file ending; .*\.parquet, \.sheet; \.csv\.gz"):
         check_output(tmp_path / "x.doc", commands)
     check_output(tmp_path / "x.doc", commands, "csv")
     check_output(tmp_path / "new" / "x.sheet", commands)

@@ -38,13 +38,15 @@ def lines(run: Path) -> list[dict[str, Any]]:
 def test_a_run_leaves_a_bundle_and_its_records(
     go: Callable[..., Run], toy: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = go("run")
+    run = go("run", report=True)
     captured = capsys.readouterr()
     assert "12/12" in captured.err
     assert "step/s" in captured.err
     assert "40 items of" in captured.err
     names = {p.name for p in run.folder.iterdir()}
     assert names >= {"settings.toml", "log.jsonl", "bundle", "evaluation.json", "checkpoint-12"}
+    assert f"report: {run.folder / 'report.html'}" in captured.err
+    assert (run.folder / "report.html").stat().st_size > 0
     settings = tomllib.loads((run.folder / "settings.toml").read_text())
     assert settings["train"]["max_steps"] == 12
     assert settings["model"]["d_model"] == 16

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from tvae_core.support.reading.lines import MAX_LINE, Line, TableError, TextLines
-from tvae_core.support.reading.tables import Row, Table
+from tvae_core.support.reading.rows import Row, Table
 
 MAX_RECORD = 1000
 """Lines of the longest row that goes over several lines, as quotes allow."""

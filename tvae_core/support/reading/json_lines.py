@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from tvae_core.support.reading.lines import MAX_LINE, SHOWN, Line, TableError, TextLines
-from tvae_core.support.reading.tables import Row, Table
+from tvae_core.support.reading.rows import Row, Table
 
 _JSON_ROWS = 100
 """Rows that tell which columns there are."""

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from tvae_core.support.errors import FAILED
 from tvae_core.support.reading.lines import MAX_LINE, TableError
-from tvae_core.support.reading.tables import Row, Table
+from tvae_core.support.reading.rows import Row, Table
 
 BATCH = 256
 MAX_UNPACKED = 16 << 30

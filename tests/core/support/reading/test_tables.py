@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tvae_core.support.reading.lines import TableError
-from tvae_core.support.reading.tables import Row, Table, open_table
+from tvae_core.support.reading.rows import Row, Table
+from tvae_core.support.reading.tables import open_table
 
 OPEN = "a quotation mark that is never closed"
 

@@ -14,4 +14,5 @@ COMMANDS = DomainCommands(
     default_preset="roman_tiny",
     columns=("value", "letters"),
     unit="number",
+    module=__name__,
 )
