@@ -44,13 +44,16 @@ import json, resource, runpy, sys
 root, report, traced, *sys.argv = sys.argv[1:]
 entered = set()
 
+def ours(file):
+    return file.startswith(root) and ".venv" not in file[len(root):]
+
 def called(frame, event, argument):
     file = frame.f_code.co_filename
-    if event != "call" or file in entered or not file.startswith(root):
+    if event != "call" or file in entered or not ours(file):
         return
     above = frame
     while above is not None:
-        if above.f_code.co_name == "<module>" and above.f_globals["__name__"] != "__main__":
+        if above.f_code.co_name == "<module>" and above.f_globals.get("__name__") != "__main__":
             return
         above = above.f_back
     entered.add(file)
@@ -68,7 +71,7 @@ files = [getattr(m, "__file__", None) or "" for m in list(sys.modules.values())]
 json.dump({
     "seconds": used.ru_utime + used.ru_stime,
     "modules": len(sys.modules),
-    "ours": sum(file.startswith(root) for file in files),
+    "ours": sum(map(ours, files)),
     "entered": len(entered),
 }, open(report, "w"))
 """
