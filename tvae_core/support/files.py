@@ -20,6 +20,8 @@ from tvae_core.support.errors import OutputError
 
 LOG_FILE = "log.jsonl"
 """The log of a training, in the folder of its run."""
+KIT_FILE = "kit.json"
+"""What a folder of the training kit tells of its run."""
 
 
 class InUseError(OutputError):

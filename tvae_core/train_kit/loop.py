@@ -7,7 +7,6 @@ gathered there, so nothing is waited for.
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
@@ -25,12 +24,11 @@ from tvae_core.data.batches import BucketBatchSampler
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.mmd import weight_at
 from tvae_core.model.vae import TransformerVAE
-from tvae_core.support.files import json_text, replacing, write_whole
+from tvae_core.support.files import KIT_FILE, json_text, replacing, write_whole
 from tvae_core.train_kit.packed import Packed
 from tvae_core.training.optimizers import MuonWithAdamW
 
 STATE = "state.pt"
-ABOUT = "kit.json"
 SAVE_EVERY = 60.0
 """Seconds between saves."""
 TOLD_EVERY = 10.0
@@ -286,7 +284,7 @@ class KitRun:
         write_whole(self.folder / "config.json", self.model.config.to_json_string(use_diff=False))
         for name, text in self.packed.files.items():
             write_whole(self.folder / name, text)
-        write_whole(self.folder / ABOUT, json_text(self.about()))
+        write_whole(self.folder / KIT_FILE, json_text(self.about()))
 
     def about(self) -> dict[str, Any]:
         """What the folder tells of its run."""
@@ -315,6 +313,7 @@ class KitRun:
             "batch_size": self.clock.batch_size,
             "packed": self.packed_sha256,
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
 
     def _take_up(self) -> None:
@@ -340,16 +339,5 @@ class KitRun:
         self.model.recent_count = len(codes)
         self.progress = Progress(int(state["step"]), float(state["seconds"]))
         torch.set_rng_state(state["random"].cpu())
-
-
-def told_folder(folder: Path) -> dict[str, Any]:
-    """What a folder of the kit tells of its run.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        found = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ValueError(f"{folder} is not a folder of the training kit: no {ABOUT}") from None
-    return dict(found)
+        if torch.cuda.is_available() and state["random_cuda"]:
+            torch.cuda.set_rng_state_all([each.cpu() for each in state["random_cuda"]])

@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,21 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        steps: optimiser steps in all.
+        items_seen: training items in all, those seen again counted again.
+        told: what else a manifest tells of it.
+    """
+
+    steps: int
+    items_seen: int
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """What a training is, known before its first step.
 
@@ -205,7 +220,13 @@ def train(
         if not collectives.finish():
             return None
         minutes = round((time.monotonic() - started) / 60, 1)
-        return finish(plan, model, steps, minutes, card, extra)
+        settings = plan.settings
+        batch = settings.gradient_accumulation_steps * min(settings.batch_size, len(plan.rows))
+        told = {
+            "minutes_this_session": minutes,
+            "machine": f"{platform.machine()}, {plan.threads} threads",
+        }
+        return finish(plan, model, Trained(steps, steps * batch, told), card, extra)
 
 
 def plan_run(domain: Domain, merged: Merged) -> RunPlan:
@@ -321,8 +342,7 @@ def _train(trainer: TVAETrainer, checkpoint: Path | None, settings: TrainSetting
 def finish(
     plan: RunPlan,
     model: TransformerVAE,
-    steps: int,
-    minutes: float,
+    trained: Trained,
     card: Callable[[dict[str, Any], Evaluation], str],
     extra: Callable[[Path], Mapping[str, Path]],
 ) -> Run:
@@ -331,28 +351,25 @@ def finish(
     Args:
         plan: of the run.
         model: in one piece.
-        steps: that it was trained.
-        minutes: that this session trained it.
+        trained: how.
         card: see `train`.
         extra: see `train`.
     """
     settings, folder, tokenizer = plan.settings, plan.folder, plan.prepared.tokenizer()
-    batch = settings.gradient_accumulation_steps * min(settings.batch_size, len(plan.rows))
     model.eval()  # type: ignore[no-untyped-call]
     space, prior_loss = fit_priors(
-        model, tokenizer, plan.domain, plan.rows, settings, steps * batch
+        model, tokenizer, plan.domain, plan.rows, settings, trained.items_seen
     )
     defaults, evaluation = _judge(space, plan)
     most = min(settings.eval_items, SHOWN)
     seen = make_showcase(space, plan.final, n_samples=most, prior="flow")
-    log_showcase(seen, folder, steps, plan.domain, settings.trackers())
+    log_showcase(seen, folder, trained.steps, plan.domain, settings.trackers())
     evaluation = evaluation or Evaluation(seen.metrics)
     manifest = {
         **plan.told(),
-        "minutes_this_session": minutes,
-        "machine": f"{platform.machine()}, {plan.threads} threads",
-        "steps": steps,
-        "items_seen": steps * batch,
+        **trained.told,
+        "steps": trained.steps,
+        "items_seen": trained.items_seen,
         **_of_model(model),
         "prior_loss": round(prior_loss, 4),
         "defaults": defaults,

@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tvae_core.decoding.settings import Decoding
 from tvae_core.domain import Verdict
 from tvae_core.evaluation.evaluate import (
     FINE_DIAL,
@@ -57,7 +58,8 @@ class KnownSpace(LatentSpace):
         return (torch.tensor(rows).float().reshape(-1, 1, 2) - 50) / 25
 
     def decode(self, latents: Tensor, fidelity: Any = 1.0, *_: Any, **__: Any) -> list[str]:
-        settings = [1.0] * len(latents) if fidelity == "auto" else None
+        fidelity = Decoding.of(fidelity).fidelity
+        settings = [1.0] * len(latents) if isinstance(fidelity, str) else None
         if settings is None:
             settings = torch.as_tensor(fidelity).expand(len(latents)).tolist()
         texts = []

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tvae_core.bundle import load_bundle
 from tvae_core.data.prepared import PreparedSet
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
@@ -24,6 +25,7 @@ from tvae_core.train_kit.__main__ import main
 from tvae_core.train_kit.loop import Batches, Clock, KitRun
 from tvae_core.train_kit.pack import pack, write_packed
 from tvae_core.train_kit.packed import Packed, from_four_bits, read_packed, to_bytes
+from tvae_core.training.kit_folder import KitFolderError, finish_kit
 from tvae_core.training.presets import merge
 
 ABSENT = (
@@ -150,6 +152,34 @@ def test_a_loss_that_is_not_finite_ends_the_run(packed: Packed, tmp_path: Path) 
     with pytest.raises(FloatingPointError, match="not finite"):
         run.train(lambda line: None)
     assert not (tmp_path / "kit").exists()
+
+
+@pytest.mark.usefixtures("ticking")
+def test_a_bundle_is_made_of_what_the_kit_left(
+    packed: Packed, tmp_path: Path, toy: Any, run_flags: dict[str, Any]
+) -> None:
+    kit = tmp_path / "kit"
+    steps = KitRun(packed, kit, clock(20), "abc").train(lambda line: None)
+    shape = {"n_coarse": 1, "anchor_weight": 1.0, "max_length": 12, "final": "quick"}
+    flags = run_flags | shape | {"data": str(tmp_path / "data"), "output": str(tmp_path / "run")}
+    run = finish_kit(toy, merge([], [], flags), kit, lambda manifest, evaluation: "# card")
+    bundle = load_bundle(run.bundle)
+    weights = load_file(kit / "model.safetensors")
+    for name, value in bundle.model.state_dict().items():
+        assert torch.equal(value, weights[name].float()), name
+    assert bundle.manifest["steps"] == steps
+    assert bundle.manifest["items_seen"] == 10 * steps
+    assert bundle.manifest["kit"]["batch_size"] == 10
+
+    with pytest.raises(KitFolderError, match="another architecture"):
+        finish_kit(toy, merge([], [], flags | {"d_ff": 32}), kit, lambda *told: "")
+    told = json.loads((kit / "kit.json").read_text())
+    told["data"]["tokenizer_sha256"] = "other"
+    (kit / "kit.json").write_text(json.dumps(told))
+    with pytest.raises(KitFolderError, match="another tokenizer"):
+        finish_kit(toy, merge([], [], flags), kit, lambda *told: "")
+    with pytest.raises(KitFolderError, match="not a folder of the training kit"):
+        finish_kit(toy, merge([], [], flags), tmp_path, lambda *told: "")
 
 
 def test_the_schedule_is_over_with_the_time(packed: Packed, tmp_path: Path) -> None:
