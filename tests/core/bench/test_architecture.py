@@ -50,9 +50,9 @@ def test_lists(parser: CommandParser, text: str) -> None:
     [
         ("d_model", "KEY=VALUE"),
         ("d_modle=3", "known setting"),
-        ("d_model=wide", "d_model must be int, not 'wide'"),
+        ("d_model=wide", "d_model must be a whole number, not 'wide'"),
         ("encoder_blocks=a", "numbers such as 2,2,2"),
-        ("compile=maybe", "compile must be bool"),
+        ("compile=maybe", "compile must be true or false, not 'maybe'"),
     ],
 )
 def test_mistakes_are_bad_usage(parser: CommandParser, given: str, message: str) -> None:
