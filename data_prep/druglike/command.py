@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.common import BAD_USAGE, PrepError
-from data_prep.druglike.corpus import Account, Corpus, report
+from data_prep.druglike.corpus import Corpus, report
 from data_prep.druglike.describe import OFTEN, SELDOM
 from data_prep.druglike.sources import WHEELS, Source, open_sources
 from data_prep.earlier import Earlier, told
-from data_prep.fetch import MOSES, check_wheel, read_wheel, wheel_of
+from data_prep.fetch import MOSES, check_wheel, read_wheel
 from data_prep.prepared import Items, write_csv, write_prepared
 from domains.smiles.chem.tokenizer import build_tokenizer
 from tvae_core.support.workers import Workers
@@ -72,23 +73,54 @@ def collect(plan: Plan) -> tuple[Corpus, list[Source]]:
     """
     sources = open_sources(plan.fetched, plan.files, plan.wheels, plan.column)
     held = open_sources([], plan.held_out, [], None) if plan.held_out else []
+    if twice := {source.name for source in sources} & {source.name for source in held}:
+        raise PrepError(f"--input and --held-out both have {', '.join(sorted(twice))}", BAD_USAGE)
     corpus = Corpus()
+    moses = next((source.path for source in sources if source.name == "moses"), None)
     with Workers(plan.jobs) as workers:
         for source in held:
             corpus.hold_out(source, plan.fragments, workers)
-        moses = next((source.path for source in sources if source.name == "moses"), None)
-        if moses is None and plan.fetch is None:
-            moses = wheel_of(MOSES)
-        corpus.moses_held_out = moses is not None
         if moses is not None:
-            published = read_wheel(MOSES, check_wheel(MOSES, moses))
-            for split in ("test", "test_scaffolds"):
-                texts = published[split].to_pylist()
-                corpus.forbid(f"MOSES {split}", texts, workers)
+            _forbid_tests(corpus, moses, workers)
+        else:
+            print("without MOSES its test splits are not known, nor held out", file=sys.stderr)
         for source in sources:
             corpus.add(source, plan.fragments, workers)
     report(corpus.accounts)
     return corpus, [*sources, *held]
+
+
+def _forbid_tests(corpus: Corpus, wheel: Path, workers: Workers) -> None:
+    published = read_wheel(MOSES, check_wheel(MOSES, wheel))
+    for split in ("test", "test_scaffolds"):
+        corpus.forbid(f"MOSES {split}", published[split].to_pylist(), workers)
+    corpus.moses_held_out = True
+
+
+def _details(corpus: Corpus, sources: Sequence[Source], plan: Plan) -> dict[str, Any]:
+    """What the manifest tells of the sources, and of what was done with them."""
+    return {
+        "corpus": "druglike",
+        "sources": {
+            source.name: {
+                "description": source.description,
+                "licence": source.licence,
+                "sha256": source.sha256,
+                "read_as": source.notes,
+            }
+            | corpus.accounts[source.name].to_dict()
+            for source in sources
+        },
+        "moses_tests_held_out": corpus.moses_held_out,
+        "fragments": plan.fragments,
+        "weights": {
+            "stereo marks or an ion": OFTEN,
+            "stereo marks left out": SELDOM,
+            "others": 1.0,
+        },
+        "rejected": len(corpus.rejected),
+        "changed": len(corpus.changed),
+    }
 
 
 def write(
@@ -101,37 +133,14 @@ def write(
     earlier: Earlier | None,
 ) -> dict[str, Any]:
     """Writes the prepared set; returns its manifest."""
-    accounts: dict[str, Account] = corpus.accounts
     hashes = {source.name: source.sha256 for source in sources}
-    details: dict[str, Any] = {
-        "corpus": "druglike",
-        "sources": {
-            source.name: {
-                "description": source.description,
-                "licence": source.licence,
-                "sha256": source.sha256,
-                "read_as": source.notes,
-            }
-            | (accounts[source.name].to_dict() if source.name in accounts else {})
-            for source in sources
-        },
-        "moses_tests_held_out": corpus.moses_held_out,
-        "fragments": plan.fragments,
-        "weights": {
-            "stereo marks or an ion": OFTEN,
-            "stereo marks left out": SELDOM,
-            "others": 1.0,
-        },
-    }
     items = Items(
         corpus.splits(plan.seed, plan.limit),
         source="; ".join(source.description for source in sources),
         source_sha256=hashlib.sha256(json.dumps(hashes).encode()).hexdigest(),
         licence="; ".join(dict.fromkeys(source.licence for source in sources)),
-        duplicates=sum(account.duplicates for account in accounts.values()),
-        details=details
-        | {"rejected": len(corpus.rejected), "changed": len(corpus.changed)}
-        | told(earlier),
+        duplicates=sum(account.duplicates for account in corpus.accounts.values()),
+        details=_details(corpus, sources, plan) | told(earlier),
         beside={
             name: partial(write_csv, heads=("source", "line", "text", last), rows=rows)
             for name, last, rows in (

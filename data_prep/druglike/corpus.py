@@ -89,16 +89,18 @@ class Corpus:
         name = _NAME.sub("_", source.path.name.split(".")[0]).strip("_").lower()
         if name in {"train", "validation", "test", *self.held}:
             raise PrepError(f"{source.path}: a split {name!r} is there already", BAD_USAGE)
-        texts = []
+        account = self.accounts[source.name] = Account()
+        texts: dict[str, None] = {}
         for given, found in _described(source, fragments, workers):
-            if found.reason is None:
-                self._forbidden.add(found.skeleton)
-                texts.append(found.smiles)
-            else:
-                self.rejected.append(Left(source.name, given.line, given.text, found.reason))
+            if self._refused(account, source, given, found):
+                continue
+            self._forbidden.add(found.skeleton)
+            account.kept += found.smiles not in texts
+            account.duplicates += found.smiles in texts
+            texts[found.smiles] = None
         if not texts:
             raise PrepError(f"{source.path} holds no molecule that could be held out", BAD_USAGE)
-        self.held[name] = list(dict.fromkeys(texts))
+        self.held[name] = list(texts)
 
     def forbid(self, what: str, texts: Sequence[str], workers: Workers) -> None:
         """Keeps molecules of a published test split, and every form of them, out of all splits."""
@@ -114,16 +116,8 @@ class Corpus:
         """Takes in the molecules of a source that are new and not held out."""
         account = self.accounts[source.name] = Account()
         for given, found in _described(source, fragments, workers):
-            if found.reason is not None:
-                account.rejected += 1
-                account.reasons[_general(found.reason)] += 1
-                self.rejected.append(Left(source.name, given.line, given.text, found.reason))
+            if self._refused(account, source, given, found):
                 continue
-            changes = (*given.changes, *found.changes)
-            account.changes.update(change.kind for change in changes)
-            if changes:
-                told = "; ".join(change.kind for change in changes)
-                self.changed.append(Left(source.name, given.line, found.smiles, told))
             if found.skeleton in self._forbidden:
                 account.held_out += 1
             elif (key := hash(found.smiles)) in self._seen:
@@ -135,6 +129,20 @@ class Corpus:
                 self.scaffolds.append(found.scaffold)
                 self.weights.append(found.weight)
         return account
+
+    def _refused(self, account: Account, source: Source, given: Given, found: Described) -> bool:
+        """Whether a row is no molecule; counts that, or what was changed in it."""
+        if found.reason is not None:
+            account.rejected += 1
+            account.reasons[_general(found.reason)] += 1
+            self.rejected.append(Left(source.name, given.line, given.text, found.reason))
+            return True
+        changes = (*given.changes, *found.changes)
+        account.changes.update(change.kind for change in changes)
+        if changes:
+            told = "; ".join(change.kind for change in changes)
+            self.changed.append(Left(source.name, given.line, found.smiles, told))
+        return False
 
     def splits(self, seed: int, limit: int | None) -> dict[str, pa.Table]:
         """Train with weights, validation and test of whole scaffolds, and what is held by name.
