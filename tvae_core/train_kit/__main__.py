@@ -57,9 +57,11 @@ def train(args: argparse.Namespace) -> None:
 
     from tvae_core.support.files import check_parent, sha256_file
     from tvae_core.support.machine import multiplies_bf16_fast, use_threads
+    from tvae_core.support.settings import trust_where_unchecked
     from tvae_core.train_kit.loop import Clock, KitRun
     from tvae_core.train_kit.packed import read_packed
 
+    trust_where_unchecked()
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.zeros(1, device=device)
