@@ -186,7 +186,7 @@ def as_items(splits: dict[str, pa.ChunkedArray], seed: int, *origin: str, **more
 
 def known_to(bundle: Path, jobs: int) -> Known | None:
     """Which molecules a bundle was trained on, whatever their stereochemistry."""
-    from domains.smiles.novelty import load_known, plain_forms
+    from domains.smiles.chem.novelty import load_known, plain_forms
 
     found = load_known(bundle)
     if found is None:

@@ -35,7 +35,7 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
     stereochemistry are written anew. Of MOSES' own spelling 276 of 1,584,663 differ from that of
     the RDKit used here (measured); those are the training molecules that the set misses.
     """
-    from domains.smiles.novelty import KnownSet, plain_forms
+    from domains.smiles.chem.novelty import KnownSet, plain_forms
     from tvae_core.data.prepared import PreparedSet
 
     path = folder / KNOWN_FILE
@@ -57,7 +57,7 @@ def known_of_prepared_set(folder: Path) -> dict[str, Path]:
 def known_of_bundle(bundle: Path) -> Known | None:
     """Which texts are training molecules, as `evaluate` asks it."""
     from domains.smiles.chem.molecule import parse, plain_smiles
-    from domains.smiles.novelty import load_known
+    from domains.smiles.chem.novelty import load_known
 
     found = load_known(bundle)
     if found is None:

@@ -106,8 +106,8 @@ class SmilesDomain(BundleDomain):
     def why_lost(
         self, given: Sequence[str], back: Sequence[str], bundle: Path | None
     ) -> list[str | None]:
-        """Why molecules do not come back from their own codes; see `domains.smiles.lost`."""
-        from domains.smiles.lost import why_lost
+        """Why molecules do not come back; see `domains.smiles.reading.lost`."""
+        from domains.smiles.reading.lost import why_lost
 
         return why_lost(given, back, bundle)
 

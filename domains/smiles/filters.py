@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from domains.smiles.chem.alerts import alerts_of, catalog_of
 from domains.smiles.chem.molecule import canonical, inchikey, parse, plain_smiles
 from domains.smiles.chem.names import DEFAULT_ALERTS, default_names, resolve_catalogs
+from domains.smiles.chem.novelty import KnownSet
 from domains.smiles.chem.scores import SCORES, make_reference, scaffold, score_all
 from domains.smiles.chem.syntax import Problem
-from domains.smiles.novelty import KnownSet
 from tvae_core.domain import FloatArray
 from tvae_core.sampling.funnel import (
     NOVEL,

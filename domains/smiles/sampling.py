@@ -64,8 +64,8 @@ class MoleculeSampling(Sampling):
 
     def judge(self, bundle: Path, own: Own, jobs: int = 1) -> Judge:
         """Molecules are distinct by InChIKey and have no alerts; novelty is without stereo."""
+        from domains.smiles.chem.novelty import load_known
         from domains.smiles.filters import molecule_judge
-        from domains.smiles.novelty import load_known
 
         return molecule_judge(load_known(bundle), jobs=jobs, **own)
 

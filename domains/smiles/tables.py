@@ -48,8 +48,8 @@ class AroundMolecule:
         self, space: LatentSpace, centre: str, texts: list[str], args: argparse.Namespace
     ) -> tuple[list[dict[str, Any]], str]:
         """What is kept as rows; the funnel's counts and the table of what is kept."""
+        from domains.smiles.chem.novelty import load_known
         from domains.smiles.filters import funnel_table, molecule_judge, stage_labels
-        from domains.smiles.novelty import load_known
         from domains.smiles.sampling import row_of
         from tvae_core.sampling.funnel import Wanted, pour
 

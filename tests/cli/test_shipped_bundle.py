@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from domains.smiles import SmilesDomain
+from domains.smiles.chem.novelty import load_known, plain_forms
 from domains.smiles.domain import BUNDLE, EXAMPLES
-from domains.smiles.novelty import load_known, plain_forms
 from tvae_core.bundle import FILES
 from tvae_core.domain import DomainError
 from tvae_core.space import LatentSpace

@@ -20,8 +20,8 @@ from data_prep.headlines import command as headlines
 from data_prep.prepared import split_rows
 from domains.headlines.domain import HeadlinesDomain
 from domains.python_code.domain import PythonDomain
+from domains.smiles.chem.novelty import KnownSet
 from domains.smiles.chem.tokenizer import build_tokenizer
-from domains.smiles.novelty import KnownSet
 from tests.data_prep.bundles import bundle_of
 from tvae_core.data import known
 from tvae_core.data.byte_pair import build_byte_pair

@@ -15,9 +15,9 @@ from datasets import DatasetDict, load_from_disk
 from data_prep import fetch, smiles
 from data_prep.common import sha256_file
 from data_prep.fetch import WheelSource
+from domains.smiles.chem.novelty import KnownSet
 from domains.smiles.chem.tokenizer import load_tokenizer
 from domains.smiles.commands import known_of_prepared_set
-from domains.smiles.novelty import KnownSet
 
 Prepare = Callable[..., int]
 

@@ -15,7 +15,7 @@ from domains.mnist.lost import why_lost as why_digits
 from domains.mnist.pictures.text import array_to_text, text_to_array
 from domains.registry import DOMAINS, commands_of
 from domains.smiles.domain import BUNDLE
-from domains.smiles.lost import learned_of, why_lost
+from domains.smiles.reading.lost import learned_of, why_lost
 from tvae_core.domain import HasReasons
 from tvae_core.evaluation.comes_back import comes_back
 from tvae_core.space import LatentSpace

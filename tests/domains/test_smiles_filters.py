@@ -7,9 +7,9 @@ import math
 import pytest
 
 from domains.smiles.chem.alerts import CATALOGS
+from domains.smiles.chem.novelty import KnownSet
 from domains.smiles.domain import EXAMPLES
 from domains.smiles.filters import ALERTS, funnel_table, molecule_judge, stage_labels
-from domains.smiles.novelty import KnownSet
 from domains.smiles.sampling import lost_row_of, row_of
 from tvae_core.sampling.funnel import Funnel, Wanted, pour
 

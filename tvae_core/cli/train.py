@@ -56,7 +56,7 @@ def train_command(commands: DomainCommands, argv: Sequence[str] | None = None) -
 
         run = train(commands.domain, merged, model_card, commands.extra)
     else:
-        from tvae_core.training.kit_folder import finish_kit
+        from tvae_core.cli.kit_folder import finish_kit
 
         run = finish_kit(commands.domain, merged, weights, model_card, commands.extra)
     if run is not None:

@@ -21,10 +21,15 @@ from torch import Tensor
 
 from tvae_core.decoding.dial import sigma_of
 from tvae_core.domain import HasSimilarity, Known
-from tvae_core.evaluation.analogues import analogue_rate, joint_similarity
 from tvae_core.evaluation.geometry import DRAWS, SETTINGS, Geometry, neighbourhood, posterior
 from tvae_core.evaluation.intervals import mean_of
-from tvae_core.evaluation.likeness import FEW_ITEMS, MOST_ITEMS, said_by_codes
+from tvae_core.evaluation.likeness import (
+    FEW_ITEMS,
+    MOST_ITEMS,
+    analogue_rate,
+    joint_similarity,
+    said_by_codes,
+)
 from tvae_core.evaluation.measures import (
     cycle_r2,
     encode_some,

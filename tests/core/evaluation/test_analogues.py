@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tvae_core.domain import Verdict
-from tvae_core.evaluation import analogues
-from tvae_core.evaluation.analogues import analogue_rate, joint_similarity
+from tvae_core.evaluation import likeness
+from tvae_core.evaluation.likeness import analogue_rate, joint_similarity
 from tvae_core.evaluation.walks import Walks
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
@@ -48,7 +48,7 @@ class Told:
 
 def test_the_rate_counts_other_alike_items(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = ["abcd", "abxx", "axxx", "!", "efgh", "efgx", "efxx", "xxxx"]
-    monkeypatch.setattr(analogues, "draw_analogues", lambda *args, **more: drawn)
+    monkeypatch.setattr(likeness, "draw_analogues", lambda *args, **more: drawn)
 
     def alike(a: Sequence[str], b: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
         pairs = zip(a, b, strict=True)

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from tvae_core.bundle import load_bundle
+from tvae_core.cli.kit_folder import KitFolderError, finish_kit
 from tvae_core.data.prepared import PreparedSet
 from tvae_core.model.config import TVAEConfig
 from tvae_core.model.vae import TransformerVAE
@@ -25,7 +26,6 @@ from tvae_core.train_kit.__main__ import main
 from tvae_core.train_kit.loop import Batches, Clock, KitRun
 from tvae_core.train_kit.pack import pack, write_packed
 from tvae_core.train_kit.packed import Packed, from_four_bits, read_packed, to_bytes
-from tvae_core.training.kit_folder import KitFolderError, finish_kit
 from tvae_core.training.presets import merge
 
 ABSENT = (

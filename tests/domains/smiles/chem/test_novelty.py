@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domains.smiles.chem.novelty import KnownSet, plain_forms
 from domains.smiles.domain import EXAMPLES
-from domains.smiles.novelty import KnownSet, plain_forms
 
 
 @pytest.fixture(scope="module")
