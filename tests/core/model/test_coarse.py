@@ -92,9 +92,9 @@ def test_features_without_coarse_tokens_change_nothing(tiny_model: Tiny) -> None
     ("settings", "named"),
     [
         ({"n_latent": 2, "n_coarse": 3}, "n_coarse must be 0 to n_latent, not 3"),
-        ({"n_coarse": 1, "fine_drown": 0.6}, "fine_drown must be in 0..0.5"),
+        ({"n_coarse": 1, "fine_drown": 0.6}, "fine_drown must be at most 0.5"),
         ({"anchor_weight": 1.0}, "anchor_weight must be 0 where n_coarse is 0"),
-        ({"n_coarse": 1, "anchor_weight": -1.0}, "anchor_weight must be zero or more"),
+        ({"n_coarse": 1, "anchor_weight": -1.0}, "anchor_weight must be 0 or more"),
     ],
 )
 def test_impossible_settings(settings: dict[str, float], named: str) -> None:
