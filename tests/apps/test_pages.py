@@ -272,9 +272,7 @@ def test_digits_morph_between_corners(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("entry", ["headlines"], indirect=True)
-def test_headline_moves_towards_a_topic_or_my_own_examples(
-    opened: Opened, bench: Workbench, state: State
-) -> None:
+def test_headline_moves_towards_a_topic_or_my_own_examples(opened: Opened, state: State) -> None:
     own = {f"topic_{end}_how": "my own" for end in ("from", "to")}
     app = opened("topic", topic_steps=3, **own)
     assert "of 3 steps are headlines" in markdown_of(app)
@@ -282,8 +280,6 @@ def test_headline_moves_towards_a_topic_or_my_own_examples(
     app.text_area(key="headlines_topic_to_examples").set_value("Rain ends drought\nrain").run()
     assert len(app.error) == 1
     assert not app.exception
-    if not (bench.folder / "topics.json").is_file():
-        pytest.skip("the bundle has no topics: python -m domains.headlines.topics makes them")
     app = opened("topic", topic_steps=3)
     assert "of 3 steps are headlines" in markdown_of(app)
     app = opened(sample_source=app.selectbox(key="headlines_topic_to_label").value)

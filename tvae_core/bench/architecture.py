@@ -24,6 +24,8 @@ from tvae_core.training.presets import (
 if TYPE_CHECKING:
     from tvae_core.model.config import TVAEConfig
 
+SIZES = (1024, 1536, 2048, 3072, 4096)
+"""Rows of the square products of `ceiling`."""
 PRECISIONS = ("bf16", "fp32")
 T5_VOCABULARY = 32_128
 DEFAULT_PRESET = "base"

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
-from tvae_core.bench.architecture import use_machine
-from tvae_core.bench.arguments import SIZES
+from tvae_core.bench.architecture import SIZES, use_machine
 from tvae_core.bench.record import Record, record_table
 from tvae_core.bench.steps import seconds
 from tvae_core.support.progress import Bar

@@ -6,13 +6,14 @@ import argparse
 
 import pytest
 
-from tvae_core.bench import arguments, ceiling
+from tvae_core.bench import ceiling
+from tvae_core.bench.command import COMMANDS
 from tvae_core.cli.parser import CommandParser
 
 
 def parse(*given: str) -> argparse.Namespace:
     parser = CommandParser(prog="x")
-    arguments.ceiling(parser)
+    COMMANDS["ceiling"].add_arguments(parser)
     return parser.parse([*given, "--threads", "1", "--device", "cpu"])
 
 

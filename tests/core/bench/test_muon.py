@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tvae_core.bench import arguments, muon
+from tvae_core.bench import muon
+from tvae_core.bench.command import COMMANDS
 from tvae_core.cli.parser import CommandParser
 
 TINY = "d_model=16 n_heads=2 d_ff=16 encoder_blocks=1 decoder_layers=1 n_latent=1 latent_size=4"
@@ -20,7 +21,7 @@ SIZES = {
 
 def test_both_parts_in_both_types(capsys: pytest.CaptureFixture[str]) -> None:
     parser = CommandParser(prog="x")
-    arguments.muon(parser)
+    COMMANDS["muon"].add_arguments(parser)
     flags = [part for value in TINY.split() for part in ("--set", value)]
     for flag, value in SIZES.items():
         flags += [flag, value]
